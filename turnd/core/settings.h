@@ -1,0 +1,49 @@
+/* settings.h - what the TURN core must be told, once. config.c fills it from options; tests by hand.
+ *
+ * Immutable once workers run; a reload makes a new one and swaps the pointer between messages.
+ */
+#ifndef TURND_CORE_SETTINGS_H
+#define TURND_CORE_SETTINGS_H
+
+#include "common/base/clock.h"
+#include "common/base/endpoint.h"
+
+struct turn_user {			/* a long-term user of the configuration */
+	struct span name;
+	uint8_t key[16];		/* MD5(name:realm:password), RFC 8489 section 9.2.2 */
+};
+
+struct ip_range { struct ip_addr low, high; };	/* inclusive, one family */
+
+struct policy_settings {		/* turn-contract section 6 */
+	bool allow_loopback, allow_private, allow_multicast;
+	const struct ip_range *allowed, *denied;
+	size_t n_allowed, n_denied;
+	const struct endpoint *own_services;	/* listening, admin, Redis: never a peer. Port 0: every port of it */
+	size_t n_own_services;
+	const struct ip_addr *directed_broadcasts;
+	size_t n_directed_broadcasts;
+};
+
+struct quota;				/* quota.h: process-wide, behind a mutex of its own; checked at Allocate only */
+
+struct turn_settings {
+	struct span realm;
+	bool fingerprint, software_attribute, secure_stun, include_reason_string;
+	bool rfc5766_channel_numbers;	/* channel numbers up to 0x7FFF */
+	bool no_auth;			/* loopback tests and yes-open-relay only */
+	char rest_separator;		/* ':' */
+	bool strict_expiry;
+	const struct span *secrets;	/* TURN REST secrets, newest first; at most 8 */
+	size_t n_secrets;
+	const struct turn_user *users;
+	size_t n_users;
+	uint8_t nonce_key[32];
+	uint32_t nonce_lifetime;	/* seconds; 0: never stale */
+	uint32_t lifetime_default, lifetime_max;	/* seconds: 600, 3600 */
+	unsigned max_permissions, max_channels;		/* per allocation: 1024, 256 */
+	struct policy_settings policy;
+	struct quota *quota;		/* NULL: none */
+};
+
+#endif
