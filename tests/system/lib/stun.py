@@ -1,0 +1,167 @@
+"""STUN and TURN messages from RFC 8489 and 8656, written independently of turnd's own codec. Standard library only."""
+import base64
+import hashlib
+import hmac
+import os
+import socket
+import struct
+import time
+import zlib
+
+COOKIE = 0x2112A442
+BINDING, ALLOCATE, REFRESH, SEND, DATA, CREATE_PERMISSION, CHANNEL_BIND = 1, 3, 4, 6, 7, 8, 9
+REQUEST, INDICATION, SUCCESS, ERROR = 0x000, 0x010, 0x100, 0x110
+MAPPED_ADDRESS, USERNAME, MESSAGE_INTEGRITY, ERROR_CODE, UNKNOWN_ATTRIBUTES = 0x0001, 0x0006, 0x0008, 0x0009, 0x000A
+CHANNEL_NUMBER, LIFETIME, XOR_PEER_ADDRESS, DATA_ATTR, REALM, NONCE = 0x000C, 0x000D, 0x0012, 0x0013, 0x0014, 0x0015
+XOR_RELAYED_ADDRESS, REQUESTED_ADDRESS_FAMILY, EVEN_PORT, REQUESTED_TRANSPORT = 0x0016, 0x0017, 0x0018, 0x0019
+DONT_FRAGMENT, XOR_MAPPED_ADDRESS, RESERVATION_TOKEN, SOFTWARE, FINGERPRINT = 0x001A, 0x0020, 0x0022, 0x8022, 0x8028
+UDP = struct.pack(">B3x", 17)
+
+
+def rest_credential(secret, name="", ttl=3600):
+    user = f"{int(time.time()) + ttl}" + (f":{name}" if name else "")
+    return user, base64.b64encode(hmac.new(secret.encode(), user.encode(), hashlib.sha1).digest()).decode()
+
+
+def long_term_key(user, realm, password):
+    return hashlib.md5(f"{user}:{realm}:{password}".encode()).digest()
+
+
+def attribute(kind, value):
+    return struct.pack(">HH", kind, len(value)) + value + b"\0" * (-len(value) % 4)
+
+
+def xor_address(ip, port, tid):
+    mask = struct.pack(">I", COOKIE) + tid
+    family, raw = (2, socket.inet_pton(socket.AF_INET6, ip)) if ":" in ip else (1, socket.inet_pton(socket.AF_INET, ip))
+    return struct.pack(">BBH", 0, family, port ^ (COOKIE >> 16)) + bytes(a ^ b for a, b in zip(raw, mask))
+
+
+def plain_address(value, tid):
+    mask = struct.pack(">I", COOKIE) + tid
+    raw = bytes(a ^ b for a, b in zip(value[4:], mask))
+    family = socket.AF_INET6 if value[1] == 2 else socket.AF_INET
+    return socket.inet_ntop(family, raw), struct.unpack(">H", value[2:4])[0] ^ (COOKIE >> 16)
+
+
+def build(method, cls, attrs=(), tid=None, key=None, fingerprint=False):
+    tid = tid or os.urandom(12)
+    body = b"".join(attribute(k, v) for k, v in attrs)
+
+    def head(extra):
+        return struct.pack(">HHI", method | cls, len(body) + extra, COOKIE) + tid
+    if key is not None:
+        body += attribute(MESSAGE_INTEGRITY, hmac.new(key, head(24) + body, hashlib.sha1).digest())
+    if fingerprint:
+        body += attribute(FINGERPRINT, struct.pack(">I", zlib.crc32(head(8) + body) ^ 0x5354554E))
+    return head(0) + body
+
+
+class Message:
+    def __init__(self, raw):
+        kind, length, cookie = struct.unpack(">HHI", raw[:8])
+        assert cookie == COOKIE and length == len(raw) - 20 and kind < 0x4000, raw
+        self.raw, self.tid, self.cls, self.method = raw, raw[8:20], kind & 0x110, kind & ~0x110
+        self.attrs = []
+        at = 20
+        while at < len(raw):
+            k, n = struct.unpack(">HH", raw[at:at + 4])
+            assert at + 4 + n <= len(raw), raw
+            self.attrs.append((k, raw[at + 4:at + 4 + n], at))
+            at += 4 + n + -n % 4
+
+    def get(self, kind):
+        return next((v for k, v, _ in self.attrs if k == kind), None)
+
+    def address(self, kind):
+        return plain_address(self.get(kind), self.tid)
+
+    @property
+    def code(self):
+        v = self.get(ERROR_CODE)
+        return v[2] * 100 + v[3] if v else None
+
+    def signed_by(self, key):
+        for k, v, at in self.attrs:
+            if k == MESSAGE_INTEGRITY:
+                head = self.raw[:2] + struct.pack(">H", at + 24 - 20) + self.raw[4:at]
+                return hmac.compare_digest(v, hmac.new(key, head, hashlib.sha1).digest())
+        return False
+
+
+class TurnClient:
+    """A UDP client with one long-term credential."""
+
+    def __init__(self, server, user=None, password=None, bind=None, timeout=5):
+        self.server = server
+        family = socket.AF_INET6 if ":" in server[0] else socket.AF_INET
+        self.sock = socket.socket(family, socket.SOCK_DGRAM)
+        self.sock.settimeout(timeout)
+        if bind:
+            self.sock.bind(bind)
+        self.user, self.password = user, password
+        self.realm = self.nonce = self.key = None
+
+    def send_raw(self, raw):
+        self.sock.sendto(raw, self.server)
+
+    def receive(self):
+        """A Message, or (channel, payload)."""
+        raw = self.sock.recv(65536)
+        if 0x40 <= raw[0] <= 0x7F:
+            channel, n = struct.unpack(">HH", raw[:4])
+            return channel, raw[4:4 + n]
+        return Message(raw)
+
+    def exchange(self, raw):
+        """Sends a request and waits for its answer; data on the way is dropped."""
+        self.send_raw(raw)
+        while True:
+            m = self.receive()
+            if isinstance(m, Message) and m.tid == raw[8:20] and m.cls in (SUCCESS, ERROR):
+                return m
+
+    def credentials(self):
+        return [(USERNAME, self.user.encode()), (REALM, self.realm), (NONCE, self.nonce)]
+
+    def request(self, method, attrs=(), tid=None):
+        """An authenticated request; a first 401 and a 438 are followed."""
+        if self.nonce is None:
+            challenge = self.exchange(build(method, REQUEST, attrs))
+            assert challenge.code == 401, challenge.code
+            self._learn(challenge)
+        for _ in range(2):
+            answer = self.exchange(self.signed(method, attrs, tid))
+            if answer.code != 438:
+                return answer
+            self._learn(answer)
+        return answer
+
+    def signed(self, method, attrs=(), tid=None):
+        return build(method, REQUEST, [*attrs, *self.credentials()], tid, self.key)
+
+    def _learn(self, challenge):
+        self.realm, self.nonce = challenge.get(REALM), challenge.get(NONCE)
+        self.key = long_term_key(self.user, self.realm.decode(), self.password)
+
+    def allocate(self, attrs=()):
+        return self.request(ALLOCATE, [(REQUESTED_TRANSPORT, UDP), *attrs])
+
+    def refresh(self, lifetime):
+        return self.request(REFRESH, [(LIFETIME, struct.pack(">I", lifetime))])
+
+    def permit(self, *ips):
+        tid = os.urandom(12)
+        return self.request(CREATE_PERMISSION, [(XOR_PEER_ADDRESS, xor_address(ip, 0, tid)) for ip in ips], tid)
+
+    def bind_channel(self, number, peer):
+        tid = os.urandom(12)
+        return self.request(CHANNEL_BIND, [(CHANNEL_NUMBER, struct.pack(">HH", number, 0)),
+                                           (XOR_PEER_ADDRESS, xor_address(*peer, tid))], tid)
+
+    def send_indication(self, peer, payload):
+        tid = os.urandom(12)
+        self.send_raw(build(SEND, INDICATION, [(XOR_PEER_ADDRESS, xor_address(*peer, tid)), (DATA_ATTR, payload)], tid))
+
+    def send_channel(self, number, payload):
+        self.send_raw(struct.pack(">HH", number, len(payload)) + payload)
