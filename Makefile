@@ -116,7 +116,7 @@ $(OUT)/llhttp/%.o: $(LLHTTP_DIR)/%.c
 	$(CC) $(CPPFLAGS) $(CFLAGS_ALL) -w -c -o $@ $<
 $(OUT)/gen/%.o: $(OUT)/gen/%.c
 	$(CC) $(CPPFLAGS) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
-$(OUT)/gen/web_assets.c: roomd/embed.sh $(shell find roomd/web -type f)
+$(OUT)/gen/web_assets.c: roomd/embed.sh $(shell find roomd/web -type f 2>/dev/null)
 	@mkdir -p $(@D)
 	sh roomd/embed.sh roomd/web >$@
 
