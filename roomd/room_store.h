@@ -22,9 +22,9 @@
  *
  * The callback comes exactly once for each step, and it may come before the call returns: touch nothing of yours after the
  * call that the callback may have freed. Steps that were asked for in one order for one room take effect, and call back, in
- * that order. There is no cancelling: ctx lives until the callback. A step whose outcome a maker cannot know (connection lost) is
- * repeated by the maker under the same `request`, and a step repeated under the same `request` answers as the first time and
- * changes nothing; if that fails too the answer is ROOM_UNAVAILABLE.
+ * that order. There is no cancelling: ctx lives until the callback. A maker that cannot know whether a step took effect
+ * (connection lost) repeats it under the same `request`, by which the second attempt answers as the first did and changes
+ * nothing; if that fails too the answer is ROOM_UNAVAILABLE.
  *
  * Spans given in are copied before the call returns; spans handed out are valid for the callback.
  * Ids are legal (common/proto/ids.h: the caller has checked). Thread: the loop's.
@@ -55,7 +55,7 @@ enum room_result {
 	ROOM_DUPLICATE_CLIENT,	/* join: that client is inside already, by another request */
 	ROOM_UNKNOWN_ROOM,	/* message */
 	ROOM_UNKNOWN_CLIENT,	/* message */
-	ROOM_ERROR,		/* over a limit of the room, or no memory: nothing changed */
+	ROOM_ERROR,		/* over a limit, or no memory: nothing changed */
 	ROOM_UNAVAILABLE	/* the store cannot be reached, or is stopping: unknown whether it took effect */
 };
 
@@ -75,7 +75,7 @@ struct room_join {
 	struct span room;
 	struct span client;		/* a fresh id */
 	struct span rejoin;		/* empty: an ordinary join */
-	struct span request;		/* ROOM_REQUEST_SIZE bytes that name this step */
+	struct span request;		/* ROOM_REQUEST_SIZE bytes that name this step, never used before */
 	struct span signal;		/* proposal; at most ROOM_SIGNAL_MAX bytes, may be empty */
 	unsigned capacity;
 	bool loopback;
