@@ -1,0 +1,28 @@
+/* origin.h - scheme://host[:port], as public-url and signal-server name a server. Pure.
+ *
+ * Only what may stand in a URL unescaped passes, so an origin can be printed into JSON, HTML and a CSP header as it is.
+ */
+#ifndef ROOMD_ORIGIN_H
+#define ROOMD_ORIGIN_H
+
+#include "common/base/buf.h"
+
+enum { ORIGIN_HOST_MAX = 253, ORIGIN_TEXT_SIZE = 272 };	/* "https://" host ":65535" and the NUL */
+
+struct origin {
+	bool tls;			/* https, wss */
+	uint16_t port;			/* the scheme's own when none was given */
+	char host[ORIGIN_HOST_MAX + 1];	/* lower case; IPv6 in its brackets */
+};
+
+/* "http://h:1", "wss://h/": a trailing slash is allowed, a path is not. ws: the schemes are ws and wss instead of
+ * http and https. */
+bool origin_parse(struct origin *o, struct span text, bool ws);
+
+/* Is this host[:port] (a Host header, a parameter) that origin? Without a port the scheme's own is meant. */
+bool origin_is(const struct origin *o, struct span authority);
+
+/* The four ways to write it; `tls` as asked, not as o says. A scheme's own port is left out. */
+const char *origin_format(const struct origin *o, bool ws, bool tls, char out[ORIGIN_TEXT_SIZE]);	/* returns out */
+
+#endif
