@@ -13,6 +13,7 @@
 #ifndef TURND_CORE_FLOW_H
 #define TURND_CORE_FLOW_H
 
+#include "turnd/core/counters.h"
 #include "turnd/core/turn_server.h"
 
 enum { FLOW_HEAD = 48 };	/* STUN header, XOR-PEER-ADDRESS of IPv6, DATA's own header */
@@ -31,14 +32,9 @@ enum flow_action {
 	FLOW_TO_CLIENT		/* send head + payload + tail to *path */
 };
 
-enum flow_drop {
-	DROP_NONE, DROP_MALFORMED, DROP_NO_ALLOCATION, DROP_NO_PERMISSION, DROP_NO_CHANNEL, DROP_POLICY,
-	DROP_TOO_LONG, DROP_N
-};
-
 struct flow_verdict {
 	uint8_t action;			/* enum flow_action */
-	uint8_t reason;			/* enum flow_drop */
+	uint8_t reason;			/* enum turn_drop */
 	uint8_t head_len, tail;
 	bool dont_fragment;		/* TO_PEER: DF was asked for */
 	uint8_t head[FLOW_HEAD];

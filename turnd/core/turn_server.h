@@ -62,6 +62,10 @@ void turn_server_message(struct turn_server *s, const struct client_path *path, 
 msec_t turn_server_tick(struct turn_server *s, msec_t now);
 msec_t turn_server_next(const struct turn_server *s);
 
+/* After a reload: from now on these count. They and what they point to must live as the old ones had to; allocations
+ * keep what they were granted. False: no memory, and the old ones stay in force. */
+bool turn_server_settings(struct turn_server *s, const struct turn_settings *settings);
+
 void turn_server_drain(struct turn_server *s);		/* no new allocation: 508 (300 once alternates are known) */
 unsigned turn_server_allocations(const struct turn_server *s);
 const struct turn_counters *turn_server_counters(const struct turn_server *s);
