@@ -1,6 +1,7 @@
 /* stream.h - a connected byte stream: TCP or a unix socket now, TLS over TCP later, all as one thing.
  *
- *	CONNECTING --connected(0)--> OPEN --closed--> gone
+ *	RESOLVING -> CONNECTING -> OPEN -> FINISHING -> LINGERING -> CLOSING -> gone
+ *	                connected()^    stream_finish()^            closed()^
  *
  * Owner: a stream belongs to whoever holds its handler; it frees itself after calling `closed`, exactly once,
  *        asynchronously, never from inside another call. After `closed` the pointer is dead.
@@ -22,19 +23,19 @@ enum stream_end {
 	STREAM_END_LOCAL,	/* stream_close() or a finished stream_finish() */
 	STREAM_END_PEER,	/* the other side closed */
 	STREAM_END_RESET,	/* a network error; the errno is in stream_error() */
-	STREAM_END_CONNECT,	/* the connection was never made (refused, no such host, no route) */
-	STREAM_END_OVERFLOW	/* the output limit was passed and the owner's policy is to close */
+	STREAM_END_CONNECT	/* the connection was never made (refused, no such host, no route) */
 };
 
 struct stream_handler {
 	void (*connected)(void *owner);			/* outgoing streams only; may be NULL */
 	void (*data)(void *owner, struct span in);	/* valid for the call; the owner takes all of it */
-	void (*drained)(void *owner);			/* output went from above low water to empty; may be NULL */
+	void (*drained)(void *owner);			/* the kernel has all the output that had to wait; may be NULL */
 	void (*closed)(void *owner, enum stream_end why);	/* last call; the stream is gone */
 };
 
 /* Outgoing. NULL only without memory; every other failure comes as closed(STREAM_END_CONNECT). host is a name
- * or an address; names are resolved off the loop. */
+ * or an address; names are resolved off the loop, and all their addresses tried. There is no deadline: the owner
+ * has one, and closes. */
 struct stream *stream_connect_host(uv_loop_t *loop, const char *host, uint16_t port,
 				   const struct stream_handler *h, void *owner);
 struct stream *stream_connect_unix(uv_loop_t *loop, const char *path, const struct stream_handler *h, void *owner);
@@ -48,17 +49,22 @@ int stream_export(struct stream *s);
 
 void stream_set_handler(struct stream *s, const struct stream_handler *h, void *owner);	/* upgrade hand-over */
 
-/* Writes now what the kernel takes and keeps a copy of the rest, in order. False: the stream is closing, or the
- * bytes would pass the limit (stream_set_limit; default 1 MiB), or no memory; nothing of them was queued. */
+/* Writes now what the kernel takes and keeps a copy of the rest, in order. False: the stream is not open (yet, or
+ * any more), or pending and new bytes together would pass the limit (stream_set_limit; default 1 MiB), or no memory.
+ * Nothing of them was queued then; where the kernel had taken a part before memory failed, the stream is closing. */
 bool stream_write(struct stream *s, const struct span *parts, size_t n);
 size_t stream_pending(const struct stream *s);		/* bytes not yet taken by the kernel */
 void stream_set_limit(struct stream *s, size_t bytes);
-msec_t stream_progress(const struct stream *s);		/* loop time when the kernel last took bytes, or output was last empty */
+/* Loop time at which the kernel was last seen to take bytes: as exact as this is called often. Now, if nothing is pending. */
+msec_t stream_progress(struct stream *s);
 
-void stream_read_stop(struct stream *s);		/* back pressure; data may still be called for what was read */
+void stream_read_stop(struct stream *s);		/* back pressure; the peer's close is not seen meanwhile */
 void stream_read_start(struct stream *s);
 
-void stream_finish(struct stream *s);	/* writes what is pending, then closes; reads no more */
+/* Writes what is pending, says so to the peer (FIN), drops what still comes from it until it closes too, then closes:
+ * a close() over unread input would reset the connection, and the peer could lose our last words. `data` is not called
+ * any more. Ends by itself: 10 s without progress, or 2 s after the FIN. */
+void stream_finish(struct stream *s);
 void stream_close(struct stream *s);	/* closes now; pending output is dropped. Any number of times, from anywhere */
 
 struct endpoint stream_peer(const struct stream *s);	/* family 0 for unix sockets */

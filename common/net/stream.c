@@ -1,0 +1,559 @@
+#include "common/net/stream.h"
+#include "common/net/stream_internal.h"
+
+#include "common/base/buf.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+enum state { RESOLVING, CONNECTING, OPEN, FINISHING, LINGERING, CLOSING };	/* only ever forward */
+
+enum { READ_SIZE = 65536, OUTPUT_LIMIT = 1 << 20, MAX_PARTS = 16 };
+static const msec_t STALL_TIME = SECONDS(10), LINGER_TIME = SECONDS(2);
+
+/* A loop runs in one thread and reads one stream at a time: this is the read buffer of all its streams. */
+static _Thread_local char read_buffer[READ_SIZE];
+
+/* While the connection is being made. Outlives its stream when that is closed during the look-up. */
+struct dial {
+	uv_getaddrinfo_t lookup;
+	uv_connect_t connect;
+	struct stream *stream;		/* NULL: closed meanwhile */
+	struct addrinfo *found, *next;	/* found: owned; next: to be tried if this one fails */
+};
+
+/* While the last words are said. */
+struct farewell {
+	uv_timer_t timer;
+	uv_shutdown_t shutdown;
+};
+
+struct stream {
+	union {
+		uv_handle_t handle;
+		uv_stream_t stream;
+		uv_tcp_t tcp;
+		uv_pipe_t pipe;
+	} u;
+	uv_loop_t *loop;
+	const struct stream_handler *handler;
+	void *owner;
+	void (*gone)(void *ctx, const struct ip_addr *accepted_from);
+	void *gone_ctx;
+	struct ip_addr accepted_from;
+	struct dial *dial;		/* NULL unless RESOLVING or CONNECTING */
+	struct farewell *farewell;	/* NULL unless FINISHING or later */
+	uv_write_t write;
+	struct buf sending, queued;	/* given to libuv; waiting behind it */
+	size_t limit, seen_pending;
+	msec_t progress;
+	struct endpoint peer;
+	enum state state;
+	enum stream_end end;
+	int error;
+	unsigned open_handles;
+	bool writing, stopped, peer_finished;
+};
+
+static bool dial_next(struct stream *s);
+static void flush(struct stream *s);
+
+/* --- life ------------------------------------------------------------------------------------------------ */
+
+static struct stream *stream_new(uv_loop_t *loop, const struct stream_handler *h, void *owner)
+{
+	struct stream *s = calloc(1, sizeof *s);
+	if (s == NULL)
+		return NULL;
+	s->loop = loop;
+	s->handler = h;
+	s->owner = owner;
+	s->limit = OUTPUT_LIMIT;
+	s->write.data = s;
+	s->progress = uv_now(loop);
+	buf_init(&s->sending, SIZE_MAX);
+	buf_init(&s->queued, SIZE_MAX);
+	return s;
+}
+
+/* Neither init makes a socket, and so neither can fail. */
+static void init_handle(struct stream *s, int family)
+{
+	if (family == AF_UNIX) {
+		(void)uv_pipe_init(s->loop, &s->u.pipe, 0);
+	} else {
+		(void)uv_tcp_init(s->loop, &s->u.tcp);
+		(void)uv_tcp_nodelay(&s->u.tcp, 1);	/* kept until there is a socket */
+	}
+	s->u.handle.data = s;
+	s->open_handles++;
+}
+
+static void dial_free(struct dial *d)
+{
+	if (d != NULL && d->found != NULL)
+		uv_freeaddrinfo(d->found);
+	free(d);
+}
+
+static void on_closed(uv_handle_t *h)	/* the only free() of a stream that was ever handed out */
+{
+	struct stream *s = h->data;
+
+	if (--s->open_handles > 0)
+		return;
+	if (s->state != CLOSING && dial_next(s))	/* one address failed; a handle is good for one attempt */
+		return;
+	if (s->gone != NULL)
+		s->gone(s->gone_ctx, &s->accepted_from);
+	if (s->handler != NULL)
+		s->handler->closed(s->owner, s->end);
+	dial_free(s->dial);
+	free(s->farewell);
+	buf_close(&s->sending);
+	buf_close(&s->queued);
+	free(s);
+}
+
+static void stream_end(struct stream *s, enum stream_end why, int error)
+{
+	if (s->state == CLOSING)
+		return;
+	if (s->state == RESOLVING) {	/* the look-up frees itself; if a thread is at it, it cannot be stopped */
+		s->dial->stream = NULL;
+		(void)uv_cancel((uv_req_t *)&s->dial->lookup);
+		s->dial = NULL;
+	}
+	s->state = CLOSING;
+	s->end = why;
+	s->error = error;
+	if (s->farewell != NULL)
+		uv_close((uv_handle_t *)&s->farewell->timer, on_closed);
+	if (!uv_is_closing(&s->u.handle))
+		uv_close(&s->u.handle, on_closed);
+}
+
+/* --- reading --------------------------------------------------------------------------------------------- */
+
+static void on_alloc(uv_handle_t *h, size_t suggested, uv_buf_t *out)
+{
+	(void)h;
+	(void)suggested;
+	*out = uv_buf_init(read_buffer, sizeof read_buffer);
+}
+
+static void on_read(uv_stream_t *u, ssize_t n, const uv_buf_t *buf)
+{
+	struct stream *s = u->data;
+
+	if (n > 0 && s->state == OPEN)
+		s->handler->data(s->owner, span_of(buf->base, (size_t)n));
+	if (n >= 0)
+		return;
+	if (n != UV_EOF)
+		stream_end(s, STREAM_END_RESET, (int)n);
+	else if (s->state == FINISHING)
+		s->peer_finished = true;	/* it may still read */
+	else
+		stream_end(s, s->state == LINGERING ? STREAM_END_LOCAL : STREAM_END_PEER, 0);
+}
+
+static void read_on(struct stream *s)
+{
+	int rc = uv_read_start(&s->u.stream, on_alloc, on_read);
+
+	if (rc < 0 && rc != UV_EALREADY)
+		stream_end(s, STREAM_END_RESET, rc);
+}
+
+void stream_read_stop(struct stream *s)
+{
+	s->stopped = true;
+	if (s->state == OPEN)
+		(void)uv_read_stop(&s->u.stream);
+}
+
+void stream_read_start(struct stream *s)
+{
+	s->stopped = false;
+	if (s->state == OPEN)
+		read_on(s);
+}
+
+/* --- connecting ------------------------------------------------------------------------------------------ */
+
+static void stream_opened(struct stream *s)
+{
+	struct sockaddr_storage sa = { 0 };
+	int len = sizeof sa;
+
+	if (s->u.handle.type == UV_TCP && uv_tcp_getpeername(&s->u.tcp, (struct sockaddr *)&sa, &len) == 0)
+		s->peer = endpoint_from_sockaddr((const struct sockaddr *)&sa);
+	dial_free(s->dial);
+	s->dial = NULL;
+	s->state = OPEN;
+	s->error = 0;
+	s->progress = uv_now(s->loop);
+}
+
+static void on_connect(uv_connect_t *req, int status)
+{
+	struct stream *s = req->data;
+
+	if (s->state == CLOSING)
+		return;
+	if (status < 0) {
+		s->error = status;
+		uv_close(&s->u.handle, on_closed);	/* then the next address */
+		return;
+	}
+	stream_opened(s);
+	if (s->handler->connected != NULL)
+		s->handler->connected(s->owner);
+	if (s->state == OPEN && !s->stopped)
+		read_on(s);
+}
+
+/* Tries the next address. False: there is none, and the last one's error tells why there is no connection. */
+static bool dial_next(struct stream *s)
+{
+	struct dial *d = s->dial;
+	const struct addrinfo *a = d->next;
+	int rc;
+
+	if (a == NULL) {
+		s->state = CLOSING;
+		s->end = STREAM_END_CONNECT;
+		return false;
+	}
+	d->next = a->ai_next;
+	init_handle(s, AF_INET);
+	rc = uv_tcp_connect(&d->connect, &s->u.tcp, a->ai_addr, on_connect);
+	if (rc < 0) {
+		s->error = rc;
+		uv_close(&s->u.handle, on_closed);
+	}
+	return true;
+}
+
+static void on_lookup(uv_getaddrinfo_t *req, int status, struct addrinfo *found)
+{
+	struct dial *d = req->data;
+	struct stream *s = d->stream;
+
+	d->found = d->next = found;
+	if (s == NULL) {
+		dial_free(d);
+		return;
+	}
+	s->state = CONNECTING;
+	s->error = status;
+	uv_close(&s->u.handle, on_closed);	/* held the stream's place; each address takes a new one */
+}
+
+static struct stream *dial_new(uv_loop_t *loop, const struct stream_handler *h, void *owner)
+{
+	struct stream *s = stream_new(loop, h, owner);
+
+	if (s == NULL)
+		return NULL;
+	s->dial = calloc(1, sizeof *s->dial);
+	if (s->dial == NULL) {
+		free(s);
+		return NULL;
+	}
+	s->dial->stream = s;
+	s->dial->lookup.data = s->dial;
+	s->dial->connect.data = s;
+	s->state = CONNECTING;
+	return s;
+}
+
+struct stream *stream_connect_host(uv_loop_t *loop, const char *host, uint16_t port,
+				   const struct stream_handler *h, void *owner)
+{
+	static const struct addrinfo hints = { .ai_socktype = SOCK_STREAM };
+	struct endpoint e = { .port = port };
+	struct sockaddr_storage sa;
+	struct stream *s = dial_new(loop, h, owner);
+	char service[8];
+	int rc;
+
+	if (s == NULL)
+		return NULL;
+	init_handle(s, AF_INET);
+	if (ip_parse(&e.ip, span_str(host))) {
+		(void)endpoint_to_sockaddr(&e, &sa);
+		rc = uv_tcp_connect(&s->dial->connect, &s->u.tcp, (const struct sockaddr *)&sa, on_connect);
+	} else {
+		snprintf(service, sizeof service, "%u", port);
+		rc = uv_getaddrinfo(loop, &s->dial->lookup, on_lookup, host, service, &hints);
+		if (rc == 0)
+			s->state = RESOLVING;
+	}
+	if (rc < 0)
+		stream_end(s, STREAM_END_CONNECT, rc);
+	return s;
+}
+
+struct stream *stream_connect_unix(uv_loop_t *loop, const char *path, const struct stream_handler *h, void *owner)
+{
+	struct stream *s = dial_new(loop, h, owner);
+
+	if (s == NULL)
+		return NULL;
+	init_handle(s, AF_UNIX);
+	if (strlen(path) >= sizeof ((struct sockaddr_un *)0)->sun_path)	/* libuv would cut it */
+		stream_end(s, STREAM_END_CONNECT, UV_ENAMETOOLONG);
+	else
+		uv_pipe_connect(&s->dial->connect, &s->u.pipe, path, on_connect);
+	return s;
+}
+
+/* --- sockets that come and go ------------------------------------------------------------------------------ */
+
+struct stream *stream_adopt(uv_loop_t *loop, int fd, const struct stream_handler *h, void *owner)
+{
+	struct stream *s = stream_new(loop, h, owner);
+	int family = 0, rc;
+	socklen_t len = sizeof family;
+
+	if (s == NULL || getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &family, &len) < 0) {
+		close(fd);
+		free(s);
+		return NULL;
+	}
+	init_handle(s, family);
+	rc = family == AF_UNIX ? uv_pipe_open(&s->u.pipe, fd) : uv_tcp_open(&s->u.tcp, fd);
+	if (rc < 0) {
+		close(fd);
+	} else {
+		stream_opened(s);
+		rc = uv_read_start(&s->u.stream, on_alloc, on_read);
+	}
+	if (rc < 0) {
+		s->handler = NULL;	/* it was never handed out */
+		stream_end(s, STREAM_END_LOCAL, rc);
+		return NULL;
+	}
+	return s;
+}
+
+int stream_export(struct stream *s)
+{
+	uv_os_fd_t fd;
+	int copy;
+
+	if (s->state != OPEN || stream_pending(s) > 0 || uv_fileno(&s->u.handle, &fd) < 0)
+		return -1;
+	copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	if (copy >= 0)
+		stream_close(s);
+	return copy;
+}
+
+void stream_set_handler(struct stream *s, const struct stream_handler *h, void *owner)
+{
+	s->handler = h;
+	s->owner = owner;
+}
+
+void stream_on_gone(struct stream *s, void (*gone)(void *ctx, const struct ip_addr *peer), void *ctx,
+		    struct ip_addr peer)
+{
+	s->gone = gone;
+	s->gone_ctx = ctx;
+	s->accepted_from = peer;
+}
+
+/* --- writing --------------------------------------------------------------------------------------------- */
+
+size_t stream_pending(const struct stream *s)
+{
+	if (s->state == CLOSING)
+		return 0;
+	return s->queued.len + (s->writing ? uv_stream_get_write_queue_size(&s->u.stream) : 0);
+}
+
+void stream_set_limit(struct stream *s, size_t bytes)
+{
+	s->limit = bytes;
+}
+
+msec_t stream_progress(struct stream *s)
+{
+	size_t pending = stream_pending(s);
+
+	if (pending < s->seen_pending || pending == 0)
+		s->progress = uv_now(s->loop);
+	s->seen_pending = pending;
+	return s->progress;
+}
+
+static void on_shutdown(uv_shutdown_t *req, int status)
+{
+	struct stream *s = req->data;
+
+	if (s->state == CLOSING)
+		return;
+	if (status < 0 || s->peer_finished)
+		stream_end(s, STREAM_END_LOCAL, 0);
+}
+
+static void linger(struct stream *s)
+{
+	s->state = LINGERING;
+	s->farewell->shutdown.data = s;
+	uv_timer_set_repeat(&s->farewell->timer, LINGER_TIME);
+	uv_timer_again(&s->farewell->timer);
+	if (uv_shutdown(&s->farewell->shutdown, &s->u.stream, on_shutdown) < 0)
+		stream_end(s, STREAM_END_LOCAL, 0);
+}
+
+static void on_written(uv_write_t *req, int status)
+{
+	struct stream *s = req->data;
+
+	s->writing = false;
+	if (s->state == CLOSING)
+		return;
+	if (status < 0) {
+		stream_end(s, STREAM_END_RESET, status);
+		return;
+	}
+	buf_close(&s->sending);
+	(void)stream_progress(s);
+	if (s->queued.len > 0)
+		flush(s);
+	else if (s->state == FINISHING)
+		linger(s);
+	else if (s->handler->drained != NULL)
+		s->handler->drained(s->owner);
+}
+
+/* Hands everything queued to libuv at once: what came while one write was under way goes out as the next. */
+static void flush(struct stream *s)
+{
+	uv_buf_t b;
+	int rc;
+
+	s->sending = s->queued;
+	buf_init(&s->queued, SIZE_MAX);
+	b = uv_buf_init((char *)s->sending.p, (unsigned)s->sending.len);
+	s->writing = true;
+	rc = uv_write(&s->write, &s->u.stream, &b, 1, on_written);
+	if (rc < 0) {
+		s->writing = false;
+		stream_end(s, STREAM_END_RESET, rc);
+	}
+}
+
+/* How much of the parts the kernel takes now: a number, or -1 if the connection is broken (and then closing). */
+static ssize_t write_now(struct stream *s, const struct span *parts, size_t n)
+{
+	uv_buf_t bufs[MAX_PARTS];
+	unsigned n_bufs = 0;
+	int rc;
+
+	for (; n_bufs < MAX_PARTS && n_bufs < n; n_bufs++)
+		bufs[n_bufs] = uv_buf_init((char *)(uintptr_t)parts[n_bufs].p, (unsigned)parts[n_bufs].len);
+	rc = uv_try_write(&s->u.stream, bufs, n_bufs);
+	if (rc >= 0 || rc == UV_EAGAIN)
+		return rc < 0 ? 0 : rc;
+	stream_end(s, STREAM_END_RESET, rc);
+	return -1;
+}
+
+bool stream_write(struct stream *s, const struct span *parts, size_t n)
+{
+	size_t total = 0, skip = 0;
+	bool idle = stream_pending(s) == 0;
+
+	for (size_t i = 0; i < n; i++)
+		total += parts[i].len;
+	if (s->state != OPEN || total > s->limit || stream_pending(s) > s->limit - total)
+		return false;
+	if (total == 0)
+		return true;
+	if (idle) {
+		ssize_t written = write_now(s, parts, n);
+		if (written < 0)
+			return false;
+		if ((size_t)written == total)
+			return true;
+		skip = (size_t)written;
+		s->progress = uv_now(s->loop);
+	}
+	if (buf_reserve(&s->queued, total - skip) == NULL) {
+		s->queued.failed = false;
+		if (skip > 0)
+			stream_end(s, STREAM_END_RESET, UV_ENOMEM);
+		return false;
+	}
+	for (size_t i = 0, left = skip; i < n; i++) {
+		(void)buf_add_span(&s->queued, span_skip(parts[i], left));
+		left -= left < parts[i].len ? left : parts[i].len;
+	}
+	if (!s->writing)
+		flush(s);
+	s->seen_pending = stream_pending(s);
+	return s->state == OPEN;
+}
+
+/* --- closing --------------------------------------------------------------------------------------------- */
+
+static void on_farewell_timer(uv_timer_t *t)
+{
+	struct stream *s = t->data;
+
+	if (s->state == LINGERING || uv_now(s->loop) - stream_progress(s) >= STALL_TIME)
+		stream_end(s, STREAM_END_LOCAL, 0);
+}
+
+void stream_finish(struct stream *s)
+{
+	if (s->state >= FINISHING)
+		return;
+	s->farewell = s->state == OPEN ? calloc(1, sizeof *s->farewell) : NULL;
+	if (s->farewell == NULL) {
+		stream_end(s, STREAM_END_LOCAL, 0);
+		return;
+	}
+	(void)uv_timer_init(s->loop, &s->farewell->timer);
+	s->farewell->timer.data = s;
+	s->open_handles++;
+	(void)uv_timer_start(&s->farewell->timer, on_farewell_timer, SECONDS(1), SECONDS(1));
+	s->state = FINISHING;
+	read_on(s);
+	if (s->state == FINISHING && stream_pending(s) == 0)
+		linger(s);
+}
+
+void stream_close(struct stream *s)
+{
+	stream_end(s, STREAM_END_LOCAL, 0);
+}
+
+struct endpoint stream_peer(const struct stream *s)
+{
+	return s->peer;
+}
+
+struct endpoint stream_local(const struct stream *s)
+{
+	struct sockaddr_storage sa = { 0 };
+	int len = sizeof sa;
+
+	if (s->u.handle.type != UV_TCP || uv_tcp_getsockname(&s->u.tcp, (struct sockaddr *)&sa, &len) < 0)
+		return (struct endpoint){ 0 };
+	return endpoint_from_sockaddr((const struct sockaddr *)&sa);
+}
+
+int stream_error(const struct stream *s)
+{
+	return s->error;
+}
