@@ -122,7 +122,7 @@ $(OUT)/gen/web_assets.c: roomd/embed.sh $(shell find roomd/web -type f 2>/dev/nu
 
 # --- tests -------------------------------------------------------------------------------------------------
 # malloc and its kin are wrapped so that tests/lib/failing_alloc can make the n-th call fail.
-WRAP := -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
+WRAP := -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=aligned_alloc
 $(OUT)/libtest.a: $(call obj,$(TESTLIB_SRC))
 	@rm -f $@
 	$(AR) rcsD $@ $^

@@ -147,7 +147,7 @@ const char *option_hint(const struct options *o, struct span name, char out[OPTI
 	out[0] = '\0';
 	for (const struct option *row = o->table; row->name != NULL; row++) {
 		size_t d = row->kind == OPT_DROPPED ? SIZE_MAX : edit_distance(name, span_str(row->name));
-		if (d < least || (d == least && best == NULL)) {
+		if (d < least) {
 			least = d;
 			best = row->name;
 		}

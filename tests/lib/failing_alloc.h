@@ -1,6 +1,6 @@
-/* failing_alloc.h - makes the n-th malloc, calloc or realloc of the code under test fail.
+/* failing_alloc.h - makes the n-th malloc, calloc, realloc or aligned_alloc of the code under test fail.
  *
- * Unit tests are linked with --wrap=malloc,calloc,realloc: calls from the suite's own objects pass here, those inside
+ * Unit tests are linked with --wrap=malloc and so on: calls from the suite's own objects pass here, those inside
  * libraries do not.
  *
  *	for (unsigned n = 0; alloc_fail_at(n), !run(); n++)	until the run needs fewer than n allocations
