@@ -1,0 +1,47 @@
+/* relay_addresses.h - the addresses of ours on which relay sockets open, and their port pools.
+ *
+ * Built by main, const while workers run but for the pools and the number of open sockets.
+ *
+ * Thread: any.
+ */
+#ifndef TURND_IO_RELAY_ADDRESSES_H
+#define TURND_IO_RELAY_ADDRESSES_H
+
+#include <stdatomic.h>
+
+#include "turnd/io/relay_ports.h"
+
+enum { RELAY_ADDRESSES_MAX = 64 };
+
+struct relay_address {
+	struct ip_addr ip, advertised;
+	struct port_pool *ports;	/* owned */
+};
+
+struct relay_addresses {
+	struct relay_address v[RELAY_ADDRESSES_MAX];
+	size_t n;
+	unsigned max_sockets;		/* how many relay sockets the process may have open: descriptors minus a reserve */
+	atomic_uint sockets;
+};
+
+/* Adds one. advertised: what clients are told, `ip` itself without NAT. -1: too many, or no memory. */
+int relay_addresses_add(struct relay_addresses *a, const struct ip_addr *ip, const struct ip_addr *advertised,
+			uint16_t min_port, uint16_t max_port, unsigned workers);
+void relay_addresses_close(struct relay_addresses *a);	/* fine on a zeroed one */
+
+/* Can a socket be bound there? 0, or an errno. */
+int relay_address_probe(const struct ip_addr *ip);
+
+/* The address for a client that asked at `server`: the same one if it is a relay address of the family, else in
+ * turn by *round. NULL: none of this family. */
+struct relay_address *relay_addresses_choose(struct relay_addresses *a, uint8_t family, const struct ip_addr *server,
+					     unsigned *round);
+
+bool relay_addresses_in_use(const struct relay_addresses *a, const struct endpoint *peer);	/* bound address only */
+
+/* Counts one more open socket; false: the descriptors are needed for other things. */
+bool relay_addresses_reserve(struct relay_addresses *a);
+void relay_addresses_release(struct relay_addresses *a);
+
+#endif

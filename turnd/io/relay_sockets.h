@@ -1,0 +1,50 @@
+/* relay_sockets.h - all relay sockets of one worker: one epoll set, batches in and out.
+ *
+ * They are not libuv handles: one uv_poll watches the epoll descriptor, so that a loop turn takes a bounded number
+ * of ready sockets whatever their number is, and timers and clients get their turn.
+ *
+ * A socket may be closed at any time, in the middle of a batch too: an event or handle of a closed socket carries an old
+ * generation and is ignored.
+ *
+ * Owner: the worker.   Thread: the worker's.
+ */
+#ifndef TURND_IO_RELAY_SOCKETS_H
+#define TURND_IO_RELAY_SOCKETS_H
+
+#include "turnd/core/flow.h"
+#include "turnd/io/batch.h"
+#include "turnd/io/relay_addresses.h"
+
+enum { RELAY_EVENTS = 256, RELAY_RECEIVE = 8 };
+
+struct relay_socket;
+
+struct relay_sockets {
+	int epoll;				/* owned; readable when any relay socket is */
+	unsigned worker, round;
+	size_t buffer;				/* bytes asked of the kernel each way, per socket */
+	struct relay_addresses *addresses;	/* borrowed */
+	struct tx_batch *out;			/* owned: the datagrams of one socket, on their way */
+	struct relay_socket *v;			/* by handle */
+	uint32_t n, cap, free;
+};
+
+int relay_sockets_init(struct relay_sockets *r, struct relay_addresses *addresses, unsigned worker, size_t buffer,
+		       struct tx_counts *counts);	/* 0, or an errno */
+void relay_sockets_shut(struct relay_sockets *r);	/* closes all; fine on a zeroed one with epoll -1 */
+
+/* turn_shell.relay_open and relay_close. `server`: the address the client asked at. */
+enum relay_result relay_sockets_open(struct relay_sockets *r, struct allocation *owner, uint8_t family, enum relay_parity parity,
+				     const struct ip_addr *server, msec_t now, struct relay *out);
+void relay_sockets_close(struct relay_sockets *r, struct relay *relay, msec_t now);
+
+/* Receives from at most RELAY_EVENTS ready sockets into the empty batch b; packets[i] describes slot i. Calls deliver whenever
+ * the batch is full, and at the end if it holds anything: deliver must leave it empty. It may close any socket. */
+void relay_sockets_receive(struct relay_sockets *r, struct rx_batch *b, struct flow_packet packets[BATCH],
+			   void (*deliver)(void *owner), void *owner);
+
+/* Sends every FLOW_TO_PEER of n <= BATCH verdicts at once: in order for each socket, one system call per socket. What
+ * the kernel refuses is counted and lost. */
+void relay_sockets_send(struct relay_sockets *r, const struct flow_verdict *v, unsigned n);
+
+#endif
