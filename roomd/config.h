@@ -1,0 +1,38 @@
+/* config.h - roomd's options.
+ *
+ * Owner: service.   Thread: any; const once read.
+ */
+#ifndef ROOMD_CONFIG_H
+#define ROOMD_CONFIG_H
+
+#include "common/daemon/service.h"
+
+struct roomd_config {
+	struct service_config service;	/* first: SERVICE_OPTIONS */
+	struct string_list listening_ip;
+	uint16_t listening_port;
+	struct string_list public_url;
+	char *redis;			/* NULL: rooms in memory */
+	struct string_list signal_server;
+	struct string_list trusted_signal;
+	struct string_list turn_server;
+	struct string_list stun_server;
+	char *static_auth_secret;
+	struct string_list api_key;
+	msec_t credential_lifetime;
+	char *realm;
+	unsigned room_capacity;
+	char *web_root;
+	size_t max_rooms;
+	size_t max_waiting;		/* bytes of waiting messages in all rooms */
+	unsigned max_connections;
+	unsigned max_connections_per_address;
+	msec_t signal_deadline;
+};
+
+extern const struct option roomd_options[];
+
+/* service's check: options that depend on each other, lists element by element. */
+bool roomd_config_check(struct options *o, void *config);
+
+#endif

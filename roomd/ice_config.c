@@ -1,0 +1,111 @@
+#include "roomd/ice_config.h"
+
+#include <ctype.h>
+
+#include "common/base/text.h"
+#include "common/proto/ids.h"
+#include "common/proto/turn_cred.h"
+#include "roomd/json_write.h"
+
+bool ice_uri_valid(struct span uri, bool turn)
+{
+	struct span scheme = text_cut(&uri, ':'), place, transport = uri;
+	struct origin at;
+	char url[ORIGIN_TEXT_SIZE];
+	int n;
+
+	if (turn ? !span_eq_str(scheme, "turn") && !span_eq_str(scheme, "turns") : !span_eq_str(scheme, "stun"))
+		return false;
+	place = text_cut(&transport, '?');
+	if (place.len < uri.len && (!turn || (!span_eq_str(transport, "transport=udp") && !span_eq_str(transport, "transport=tcp"))))
+		return false;
+	if (place.len > ORIGIN_HOST_MAX)
+		return false;
+	n = snprintf(url, sizeof(url), "http://%.*s", SPAN_ARG(place));	/* a host and a port, as in any URL */
+	return place.len > 0 && place.p[place.len - 1] != '/' && origin_parse(&at, span_of(url, (size_t)n), false);
+}
+
+int ice_uri_rank(struct span uri)
+{
+	static const char tcp[] = "?transport=tcp";
+
+	if (text_has_prefix(uri, "turns:"))
+		return 2;
+	return uri.len > sizeof(tcp) && span_eq_str(span_skip(uri, uri.len - (sizeof(tcp) - 1)), tcp);
+}
+
+bool ice_key_valid(const struct site *site, struct span key)
+{
+	const struct string_list *keys = &site->config->api_key;
+	bool found = keys->n == 0;
+
+	for (size_t i = 0; i < keys->n; i++)
+		if (key.len == strlen(keys->v[i]))
+			found |= digest_equal(key.p, keys->v[i], key.len);
+	return found;
+}
+
+static bool mint(const struct site *site, struct span name, int64_t now, struct turn_cred *out)
+{
+	uint32_t ttl = (uint32_t)(site->config->credential_lifetime / 1000);
+
+	return turn_cred_mint(out, span_str(site->config->static_auth_secret), name, now, ttl) == 0;
+}
+
+static void put_uris(struct buf *out, const char *key, const char *const *uris, size_t n)
+{
+	json_open(out, key, '[');
+	for (size_t i = 0; i < n; i++)
+		json_string(out, NULL, span_str(uris[i]));
+	json_close(out, ']');
+}
+
+bool ice_write_config(const struct site *site, int64_t now, struct buf *out)
+{
+	const struct roomd_config *c = site->config;
+	char name[CLIENT_ID_SIZE], lifetime[24];
+	struct turn_cred cred;
+
+	client_id_make(name);	/* so that quotas tell users apart */
+	snprintf(lifetime, sizeof(lifetime), "%llus", (unsigned long long)(c->credential_lifetime / 1000));
+	json_open(out, NULL, '{');
+	json_string(out, "lifetimeDuration", span_str(lifetime));
+	json_open(out, "iceServers", '[');
+	if (site->n_turn_uris > 0) {
+		if (!mint(site, span_str(name), now, &cred))
+			return false;
+		json_open(out, NULL, '{');
+		put_uris(out, "urls", site->turn_uris, site->n_turn_uris);
+		json_string(out, "username", span_str(cred.username));
+		json_string(out, "credential", span_str(cred.password));
+		json_close(out, '}');
+		secret_wipe(&cred, sizeof(cred));
+	}
+	if (c->stun_server.n > 0) {
+		json_open(out, NULL, '{');
+		put_uris(out, "urls", (const char *const *)c->stun_server.v, c->stun_server.n);
+		json_close(out, '}');
+	}
+	json_close(out, ']');
+	json_close(out, '}');
+	return !out->failed;
+}
+
+bool ice_write_turn(const struct site *site, struct span name, int64_t now, struct buf *out)
+{
+	struct turn_cred cred = { "", "" };
+	char ttl[24];
+
+	/* Without TURN servers all members stand there all the same: the oldest clients fail without them (R47). */
+	if (site->n_turn_uris > 0 && !mint(site, name, now, &cred))
+		return false;
+	snprintf(ttl, sizeof(ttl), "%llu", (unsigned long long)(site->config->credential_lifetime / 1000));
+	json_open(out, NULL, '{');
+	json_string(out, "username", span_str(cred.username));
+	json_string(out, "password", span_str(cred.password));
+	json_raw(out, "ttl", ttl);
+	put_uris(out, "uris", site->turn_uris, site->n_turn_uris);
+	json_close(out, '}');
+	secret_wipe(&cred, sizeof(cred));
+	return !out->failed;
+}

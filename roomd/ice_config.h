@@ -1,0 +1,27 @@
+/* ice_config.h - the two answers about ICE servers: iceconfig and TURN REST (apprtc-contract 2.7, 2.8). Pure.
+ *
+ * Both carry a credential that turnd checks (common/proto/turn_cred). A UDP server always stands first: the oldest
+ * clients read only one.
+ */
+#ifndef ROOMD_ICE_CONFIG_H
+#define ROOMD_ICE_CONFIG_H
+
+#include "roomd/site.h"
+
+enum { ICE_ANSWER_LIMIT = 64 * 1024 };
+
+/* RFC 7064 / RFC 7065: "stun:host[:port]", "turn(s):host[:port][?transport=udp|tcp]". */
+bool ice_uri_valid(struct span uri, bool turn);
+
+/* 0: UDP, 1: TCP, 2: TLS. The order in which clients shall try. */
+int ice_uri_rank(struct span uri);
+
+/* Does this key open iceconfig and /turn? Yes if none is configured. Compared in constant time. */
+bool ice_key_valid(const struct site *site, struct span key);
+
+/* Appends the answer. now: Unix seconds. name: of the user, turn_name_valid(), for iceconfig a random one is made.
+ * False: no memory. */
+bool ice_write_config(const struct site *site, int64_t now, struct buf *out);
+bool ice_write_turn(const struct site *site, struct span name, int64_t now, struct buf *out);
+
+#endif

@@ -1,0 +1,120 @@
+#include "roomd/site.h"
+
+#include <stdlib.h>
+
+#include "common/base/text.h"
+#include "roomd/ice_config.h"
+
+typedef void (*complain)(void *ctx, const char *option, size_t i, const char *sentence);
+
+/* "ws[s]://public" or "ws[s]://public http://inner". */
+static const char *signal_parse(struct signal_server *s, struct span text)
+{
+	struct span rest = text, public = text_cut(&rest, ' ');
+
+	if (!origin_parse(&s->public_at, public, true))
+		return "must be ws://host[:port] or wss://host[:port], as clients reach it";
+	origin_format(&s->public_at, true, s->public_at.tls, s->name);
+	rest = text_trim(rest);
+	if (rest.len == 0) {
+		if (s->public_at.tls)
+			return "is reached by TLS, so say behind a blank where roomd reaches it in plain: "
+			       "wss://host http://inner-host:8089";
+		s->inner = s->public_at;
+		return NULL;
+	}
+	if (!origin_parse(&s->inner, rest, false) || s->inner.tls)
+		return "must have an http://host[:port] behind the blank, where roomd reaches it";
+	return NULL;
+}
+
+static void sort_turn_uris(struct site *s)
+{
+	for (int rank = 0; rank <= 2; rank++)
+		for (size_t i = 0; i < s->config->turn_server.n; i++)
+			if (ice_uri_rank(span_str(s->config->turn_server.v[i])) == rank)
+				s->turn_uris[s->n_turn_uris++] = s->config->turn_server.v[i];
+}
+
+static bool check_uris(const struct string_list *l, bool turn, const char *option, complain bad, void *ctx)
+{
+	bool good = true;
+
+	for (size_t i = 0; i < l->n; i++)
+		if (!ice_uri_valid(span_str(l->v[i]), turn)) {
+			bad(ctx, option, i, turn ? "must be turn:host[:port][?transport=udp|tcp] or turns:..."
+						 : "must be stun:host[:port]");
+			good = false;
+		}
+	return good;
+}
+
+bool site_init(struct site *s, const struct roomd_config *config, complain bad, void *ctx)
+{
+	const char *why;
+	bool good;
+
+	*s = (struct site){ .config = config };
+	s->bases = calloc(config->public_url.n + 1, sizeof(*s->bases));
+	s->signals = calloc(config->signal_server.n + 1, sizeof(*s->signals));
+	s->turn_uris = calloc(config->turn_server.n + 1, sizeof(*s->turn_uris));
+	if (s->bases == NULL || s->signals == NULL || s->turn_uris == NULL)
+		goto close;
+	good = check_uris(&config->turn_server, true, "turn-server", bad, ctx) &
+		check_uris(&config->stun_server, false, "stun-server", bad, ctx);
+	for (size_t i = 0; i < config->public_url.n; i++)
+		if (!origin_parse(&s->bases[s->n_bases++], span_str(config->public_url.v[i]), false)) {
+			bad(ctx, "public-url", i, "must be http://host[:port] or https://host[:port], without a path");
+			good = false;
+		}
+	for (size_t i = 0; i < config->signal_server.n; i++)
+		if ((why = signal_parse(&s->signals[s->n_signals++], span_str(config->signal_server.v[i]))) != NULL) {
+			bad(ctx, "signal-server", i, why);
+			good = false;
+		}
+	if (!good)
+		goto close;
+	sort_turn_uris(s);
+	return true;
+
+close:
+	site_close(s);
+	return false;
+}
+
+void site_close(struct site *s)
+{
+	free(s->bases);
+	free(s->signals);
+	free(s->turn_uris);
+	*s = (struct site){ 0 };
+}
+
+const struct origin *site_base(const struct site *s, struct span host)
+{
+	for (size_t i = 0; i < s->n_bases; i++)
+		if (origin_is(&s->bases[i], host))
+			return &s->bases[i];
+	return &s->bases[0];
+}
+
+const struct signal_server *site_signal(const struct site *s, struct span name)
+{
+	for (size_t i = 0; i < s->n_signals; i++)
+		if (span_eq_str(name, s->signals[i].name))
+			return &s->signals[i];
+	return &s->signals[0];
+}
+
+const struct signal_server *site_signal_at(const struct site *s, struct span authority)
+{
+	for (size_t i = 0; i < s->n_signals; i++)
+		if (origin_is(&s->signals[i].public_at, authority))
+			return &s->signals[i];
+	return NULL;
+}
+
+bool site_gives_ice(const struct site *s)
+{
+	return s->n_turn_uris > 0 || s->config->stun_server.n > 0;
+}

@@ -1,0 +1,43 @@
+/* site.h - what the configuration says about this installation, ready for use: who we are, which signaling servers
+ * there are, which ICE servers we hand out. Pure once made.
+ *
+ * Owner: the shell.   Thread: any; const while serving.
+ */
+#ifndef ROOMD_SITE_H
+#define ROOMD_SITE_H
+
+#include "roomd/config.h"
+#include "roomd/origin.h"
+
+struct signal_server {
+	struct origin public_at;	/* where clients connect */
+	struct origin inner;		/* where we POST; plain HTTP */
+	char name[ORIGIN_TEXT_SIZE];	/* its public URL: what a room remembers (room_store.h) */
+};
+
+struct site {
+	const struct roomd_config *config;
+	struct origin *bases;		/* public-url */
+	size_t n_bases;
+	struct signal_server *signals;
+	size_t n_signals;
+	const char **turn_uris;		/* UDP first, then TCP, then TLS; the strings are config's */
+	size_t n_turn_uris;
+};
+
+/* Builds it; every complaint about an option goes to `bad` with that option's name and element, and the answer is false.
+ * Otherwise false means no memory. */
+bool site_init(struct site *s, const struct roomd_config *config,
+	       void (*bad)(void *ctx, const char *option, size_t i, const char *sentence), void *ctx);
+void site_close(struct site *s);	/* fine on a zeroed one */
+
+/* The base of links for a request to this Host: the one it names, else the first. Never NULL. */
+const struct origin *site_base(const struct site *s, struct span host);
+/* By the name a room remembers; the first server if it is not configured any more. Never NULL. */
+const struct signal_server *site_signal(const struct site *s, struct span name);
+/* By a `wshpp` parameter: NULL if no configured server is there. */
+const struct signal_server *site_signal_at(const struct site *s, struct span authority);
+
+bool site_gives_ice(const struct site *s);	/* is there any STUN or TURN server? */
+
+#endif
