@@ -81,9 +81,10 @@ bool roomd_config_check(struct options *o, void *config)
 {
 	const struct roomd_config *c = config;
 	struct site site;
-	bool good = addresses_valid(o, "listening-ip", &c->listening_ip) &
-		addresses_valid(o, "trusted-signal", &c->trusted_signal);
+	bool good = addresses_valid(o, "listening-ip", &c->listening_ip);
 
+	if (!addresses_valid(o, "trusted-signal", &c->trusted_signal))
+		good = false;
 	if (!site_init(&site, c, site_complaint, o))
 		good = false;
 	site_close(&site);

@@ -5,6 +5,7 @@
 #ifndef ROOMD_PARAMS_H
 #define ROOMD_PARAMS_H
 
+#include "common/proto/ids.h"
 #include "roomd/site.h"
 
 struct params_request {

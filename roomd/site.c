@@ -60,8 +60,13 @@ bool site_init(struct site *s, const struct roomd_config *config, complain bad, 
 	s->turn_uris = calloc(config->turn_server.n + 1, sizeof(*s->turn_uris));
 	if (s->bases == NULL || s->signals == NULL || s->turn_uris == NULL)
 		goto close;
-	good = check_uris(&config->turn_server, true, "turn-server", bad, ctx) &
-		check_uris(&config->stun_server, false, "stun-server", bad, ctx);
+	good = check_uris(&config->turn_server, true, "turn-server", bad, ctx);
+	if (!check_uris(&config->stun_server, false, "stun-server", bad, ctx))
+		good = false;
+	if (config->public_url.n == 0 || config->signal_server.n == 0) {
+		bad(ctx, config->public_url.n == 0 ? "public-url" : "signal-server", 0, "must be given at least once");
+		good = false;
+	}
 	for (size_t i = 0; i < config->public_url.n; i++)
 		if (!origin_parse(&s->bases[s->n_bases++], span_str(config->public_url.v[i]), false)) {
 			bad(ctx, "public-url", i, "must be http://host[:port] or https://host[:port], without a path");
