@@ -93,7 +93,9 @@ static void add_value(struct line *l, struct span s)
 
 static void add_key(struct line *l, const char *key)
 {
-	if (l->len > 0)
+	bool first = l->len == (format == LOG_JSON);	/* nothing there but the brace */
+
+	if (!first)
 		add(l, format == LOG_JSON ? "," : " ", 1);
 	if (format == LOG_JSON)
 		add(l, "\"", 1);

@@ -2,6 +2,7 @@
 
 #include "common/base/random.h"
 
+#include <endian.h>
 #include <pthread.h>
 #include <stdlib.h>
 
@@ -19,6 +20,8 @@ static pthread_once_t sip_key_once = PTHREAD_ONCE_INIT;
 static void sip_key_make(void)
 {
 	random_bytes(sip_key, sizeof(sip_key));
+	sip_key[0] = le64toh(sip_key[0]);
+	sip_key[1] = le64toh(sip_key[1]);
 }
 
 static inline uint64_t rotl(uint64_t x, unsigned n)
@@ -47,28 +50,30 @@ static inline void sip_word(struct sip *s, uint64_t m)
 	s->v0 ^= m;
 }
 
+static uint64_t load_le64(const uint8_t *p)
+{
+	uint64_t v;
+
+	memcpy(&v, p, sizeof(v));
+	return le64toh(v);
+}
+
 uint64_t map_hash(struct span key)
 {
 	struct sip s;
-	uint64_t m;
-	size_t n = key.len;
-	const uint8_t *p = key.p;
+	uint64_t last = (uint64_t)key.len << 56;
+	struct span left = key;
 
 	pthread_once(&sip_key_once, sip_key_make);
 	s = (struct sip){
 		sip_key[0] ^ 0x736f6d6570736575, sip_key[1] ^ 0x646f72616e646f6d,
 		sip_key[0] ^ 0x6c7967656e657261, sip_key[1] ^ 0x7465646279746573,
 	};
-	for (; n >= 8; n -= 8, p += 8) {
-		memcpy(&m, p, 8);	/* in the machine's order: the hash never leaves the process */
-		sip_word(&s, m);
-	}
-	m = 0;
-	if (n > 0)
-		memcpy(&m, p, n);
-	/* Other than in the paper the length goes into a word of its own: no byte order to care for. */
-	sip_word(&s, m);
-	sip_word(&s, key.len);
+	for (; left.len >= 8; left = span_skip(left, 8))
+		sip_word(&s, load_le64(left.p));
+	for (size_t i = 0; i < left.len; i++)
+		last |= (uint64_t)left.p[i] << 8 * i;
+	sip_word(&s, last);
 	s.v2 ^= 0xff;
 	sip_round(&s);
 	sip_round(&s);

@@ -16,8 +16,9 @@ struct span {
 	size_t len;		/* bytes */
 };
 
-/* A span over a string literal, for initialisers too. */
-#define SPAN_LIT(s) ((struct span){ (const uint8_t *)(s), sizeof(s) - 1 })
+/* A span over a string literal: as a value, and as the initialiser of what is static. */
+#define SPAN_LIT(s) ((struct span)SPAN_INIT(s))
+#define SPAN_INIT(s) { (const uint8_t *)(s), sizeof(s) - 1 }
 
 static inline struct span span_of(const void *p, size_t len)
 {
