@@ -76,10 +76,10 @@ static bool parse_host_port(struct redis_node *n, struct span s, char why[WHY])
 	struct span host, rest = s;
 
 	if (text_has_prefix(s, "[")) {
+		if (memchr(s.p, ']', s.len) == NULL)
+			return refuse(why, "an IPv6 address needs its closing bracket, as in redis://[::1]:6379");
 		rest = span_skip(s, 1);
 		host = text_cut(&rest, ']');
-		if (host.len + 1 == s.len && s.p[s.len - 1] != ']')
-			return refuse(why, "an IPv6 address needs its closing bracket, as in redis://[::1]:6379");
 		if (rest.len > 0 && rest.p[0] != ':')
 			return refuse(why, "behind the IPv6 address comes only a port, as in redis://[::1]:6379");
 		rest = span_skip(rest, 1);
@@ -93,7 +93,7 @@ static bool parse_host_port(struct redis_node *n, struct span s, char why[WHY])
 	if (!copy_text(n->host, sizeof(n->host), host))
 		return refuse(why, "the host name is longer than 255 bytes");
 	n->port = DEFAULT_PORT;
-	return s.p[s.len - 1] == ']' || host.len == s.len || parse_port(&n->port, rest, why);
+	return rest.len == 0 || parse_port(&n->port, rest, why);
 }
 
 static bool parse_tcp(struct redis_node *n, struct span s, char why[WHY])
@@ -118,23 +118,19 @@ static bool parse_unix(struct redis_node *n, struct span path, char why[WHY])
 	return true;
 }
 
-/* The last '@' ends the user info, so that a raw '@' in a password still works. */
-static bool take_user_info(struct redis_node *n, struct span *s, bool path_follows, char why[WHY])
+/* Everything up to the last '@' before the first '/': a raw '@' in a password still works. */
+static bool take_user_info(struct redis_node *n, struct span *s, char why[WHY])
 {
-	const uint8_t *at = NULL;
+	size_t at = SIZE_MAX;
 	struct span info;
-	size_t end = s->len;
 
-	for (size_t i = 0; i < s->len && end == s->len; i++)
-		if (path_follows && s->p[i] == '/')
-			end = i;
-	for (size_t i = 0; i < end; i++)
+	for (size_t i = 0; i < s->len && s->p[i] != '/'; i++)
 		if (s->p[i] == '@')
-			at = s->p + i;
-	if (at == NULL)
+			at = i;
+	if (at == SIZE_MAX)
 		return true;
-	info = span_first(*s, (size_t)(at - s->p));
-	*s = span_skip(*s, info.len + 1);
+	info = span_first(*s, at);
+	*s = span_skip(*s, at + 1);
 	return parse_user_info(n, info, why);
 }
 
@@ -155,7 +151,7 @@ bool redis_url_parse(struct span url, struct redis_node *out, char why[WHY])
 	if (has_control_or_blank(url))
 		return refuse(why, "blanks and control characters must be written as %XX");
 	url = span_skip(url, tcp ? strlen("redis://") : strlen("unix://"));
-	ok = take_user_info(&n, &url, true, why) && (tcp ? parse_tcp(&n, url, why) : parse_unix(&n, url, why));
+	ok = take_user_info(&n, &url, why) && (tcp ? parse_tcp(&n, url, why) : parse_unix(&n, url, why));
 	if (ok)
 		*out = n;
 	secret_wipe(&n, sizeof(n));
