@@ -19,4 +19,9 @@ struct client_path {
 
 bool path_equal(const struct client_path *a, const struct client_path *b);
 
+/* The identity as bytes: equal for equal paths, and for no others of one socket. Returns the length. */
+enum { PATH_KEY_SIZE = 2 * (16 + 2) + 1 };
+size_t path_key(const struct client_path *p, uint8_t out[PATH_KEY_SIZE]);
+uint64_t path_hash(const struct client_path *p);	/* map_hash() of path_key() */
+
 #endif

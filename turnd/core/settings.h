@@ -7,6 +7,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/endpoint.h"
+#include "turnd/core/rate_limit.h"
 
 struct turn_user {			/* a long-term user of the configuration */
 	struct span name;
@@ -43,6 +44,7 @@ struct turn_settings {
 	uint32_t lifetime_default, lifetime_max;	/* seconds: 600, 3600 */
 	unsigned max_permissions, max_channels;		/* per allocation: 1024, 256 */
 	struct policy_settings policy;
+	struct rate rates[RATE_N];	/* per source: RATES_DEFAULT, or what the operator wants */
 	struct quota *quota;		/* NULL: none */
 };
 

@@ -1,0 +1,251 @@
+/* allocate.c - Allocate and Refresh (RFC 8656 sections 7 and 8), checks in the order of turn-contract section 4. */
+#include "turnd/core/server_state.h"
+#include "turnd/wire/stun_attr.h"
+
+enum { PROTOCOL_TCP = 6, PROTOCOL_UDP = 17 };
+enum { EVEN_PORT_R = 0x80 };
+
+struct wish {			/* what an Allocate asks for */
+	bool family[RELAYS];
+	bool even_port, reserve_next;
+	uint32_t lifetime;
+};
+
+bool request_lifetime(const struct request *r, bool zero_is_zero, uint32_t *lifetime)
+{
+	const struct turn_settings *set = r->s->settings;
+	uint32_t wanted = set->lifetime_default;
+	struct span value;
+
+	if (stun_find(r->m, ATTR_LIFETIME, &value) && !attr_read_u32(value, &wanted))
+		return false;
+	*lifetime = 0;
+	if (wanted == 0 && zero_is_zero)
+		return true;
+	if (wanted < set->lifetime_default)
+		wanted = set->lifetime_default;
+	if (wanted > set->lifetime_max)
+		wanted = set->lifetime_max;
+	if (set->strict_expiry && r->authenticated && r->who.expiry - r->unix_now < (int64_t)wanted)
+		wanted = (uint32_t)(r->who.expiry - r->unix_now);
+	*lifetime = wanted;
+	return true;
+}
+
+static bool has(const struct request *r, uint16_t type)
+{
+	struct span ignored;
+	return stun_find(r->m, type, &ignored);
+}
+
+static unsigned check_transport(const struct request *r)
+{
+	struct span value;
+	uint8_t protocol;
+
+	if (!stun_find(r->m, ATTR_REQUESTED_TRANSPORT, &value) || !attr_read_protocol(value, &protocol))
+		return 400;
+	if (protocol == PROTOCOL_UDP)
+		return 0;
+	if (protocol != PROTOCOL_TCP)
+		return 442;
+	if (r->path->transport == TRANSPORT_UDP || r->path->transport == TRANSPORT_DTLS ||
+	    has(r, ATTR_DONT_FRAGMENT) || has(r, ATTR_EVEN_PORT) || has(r, ATTR_RESERVATION_TOKEN))
+		return 400;
+	return 442;
+}
+
+static unsigned check_port(const struct request *r, struct wish *w)
+{
+	struct span value;
+
+	if (stun_find(r->m, ATTR_EVEN_PORT, &value)) {
+		if (value.len != 1)
+			return 400;
+		w->even_port = true;
+		w->reserve_next = (value.p[0] & EVEN_PORT_R) != 0;
+	}
+	if (!stun_find(r->m, ATTR_RESERVATION_TOKEN, &value))
+		return 0;
+	if (value.len != 8 || w->even_port || has(r, ATTR_REQUESTED_ADDRESS_FAMILY) ||
+	    has(r, ATTR_ADDITIONAL_ADDRESS_FAMILY))
+		return 400;
+	return 508;			/* no token of ours is about: none is ever handed out */
+}
+
+static unsigned check_families(const struct request *r, struct wish *w)
+{
+	struct span value;
+	uint8_t family;
+
+	if (stun_find(r->m, ATTR_ADDITIONAL_ADDRESS_FAMILY, &value)) {
+		if (!attr_read_family(value, &family) || family != 6 || w->reserve_next ||
+		    has(r, ATTR_REQUESTED_ADDRESS_FAMILY))
+			return 400;
+		w->family[RELAY_IPV4] = w->family[RELAY_IPV6] = true;
+		return 0;
+	}
+	family = 4;
+	if (stun_find(r->m, ATTR_REQUESTED_ADDRESS_FAMILY, &value)) {
+		if (!attr_read_family(value, &family))
+			return 400;
+		if (family == 0)
+			return 440;
+	}
+	w->family[relay_place(family)] = true;
+	return 0;
+}
+
+static unsigned check_mobility(const struct request *r)
+{
+	struct span ticket;
+
+	if (!stun_find(r->m, ATTR_MOBILITY_TICKET, &ticket))
+		return 0;
+	return ticket.len > 0 ? 400 : 405;
+}
+
+static unsigned read_wish(const struct request *r, struct wish *w)
+{
+	unsigned code;
+
+	*w = (struct wish){ .lifetime = 0 };
+	if ((code = check_transport(r)) != 0 || (code = check_port(r, w)) != 0 ||
+	    (code = check_families(r, w)) != 0 || (code = check_mobility(r)) != 0)
+		return code;
+	return request_lifetime(r, false, &w->lifetime) ? 0 : 400;
+}
+
+static unsigned open_relay(struct allocation *a, unsigned place, const struct wish *w)
+{
+	struct turn_server *s = a->server;
+	struct relay *relay = &a->relay[place];
+
+	switch (s->shell.relay_open(s->shell_ctx, a, place == RELAY_IPV6 ? 6 : 4,
+				    w->even_port ? RELAY_EVEN_PORT : RELAY_ANY_PORT, &a->path, relay)) {
+	case RELAY_OK:
+		relay->open = true;
+		return 0;
+	case RELAY_NO_FAMILY:
+		return 440;
+	case RELAY_NO_CAPACITY:
+		break;
+	}
+	*relay = (struct relay){ .open = false };
+	return 508;
+}
+
+/* Of a dual allocation one relay is enough; the other's error is told beside it. */
+static unsigned open_relays(struct allocation *a, const struct wish *w)
+{
+	unsigned first_code = 0;
+
+	for (unsigned i = 0; i < RELAYS; i++) {
+		unsigned code = w->family[i] ? open_relay(a, i, w) : 0;
+		if (code == 0)
+			continue;
+		if (first_code == 0)
+			first_code = code;
+		a->missing_family = i == RELAY_IPV6 ? 6 : 4;
+		a->missing_code = (uint16_t)code;
+	}
+	return allocation_has_relay(a) ? 0 : first_code;
+}
+
+static unsigned take_quota(struct allocation *a)
+{
+	a->quota = a->server->settings->quota;
+	if (a->quota == NULL)
+		return 0;
+	switch (quota_take(a->quota, a->who.name, &a->quota_user)) {
+	case QUOTA_OK:
+		return 0;
+	case QUOTA_USER_FULL:
+	case QUOTA_TOTAL_FULL:
+		return 486;
+	case QUOTA_NOMEM:
+		break;
+	}
+	return 508;
+}
+
+static unsigned fill(struct allocation *a, const struct request *r, const struct wish *w)
+{
+	unsigned code;
+
+	memcpy(a->tid, r->m->tid, sizeof(a->tid));
+	a->lifetime = w->lifetime;
+	if ((code = take_quota(a)) != 0)
+		return code;
+	if (r->s->draining || w->reserve_next)
+		return 508;
+	if ((code = open_relays(a, w)) != 0)
+		return code;
+	return alloc_table_add(&r->s->allocations, a) ? 0 : 508;
+}
+
+struct outcome method_allocate(struct request *r)
+{
+	struct turn_server *s = r->s;
+	struct allocation *a = r->allocation;
+	struct wish w;
+	unsigned code;
+
+	if (a != NULL) {
+		bool again = memcmp(a->tid, r->m->tid, sizeof(a->tid)) == 0;
+		return again ? (struct outcome){ .lifetime = a->lifetime } : outcome_error(437);
+	}
+	code = read_wish(r, &w);
+	if (code != 0)
+		return outcome_error(code);
+	a = allocation_new(s, r->path, &r->who, r->now);
+	if (a == NULL)
+		return outcome_error(508);
+	code = fill(a, r, &w);
+	if (code != 0) {
+		allocation_free(a);
+		return outcome_error(code);
+	}
+	for (unsigned i = 0; i < RELAYS; i++) {
+		if (a->relay[i].open)
+			allocation_extend(a, i, w.lifetime, r->now);
+	}
+	count_add(&s->counters.allocations_current[a->path.transport], 1);
+	count_add(&s->counters.allocations_total[a->path.transport], 1);
+	r->allocation = a;
+	return (struct outcome){ .lifetime = w.lifetime };
+}
+
+struct outcome method_refresh(struct request *r)
+{
+	struct allocation *a = r->allocation;
+	uint8_t family = 0;
+	uint32_t lifetime;
+	struct span value;
+
+	if (a == NULL)
+		return outcome_error(437);
+	if (has(r, ATTR_MOBILITY_TICKET))
+		return outcome_error(405);
+	if (!request_lifetime(r, true, &lifetime))
+		return outcome_error(400);
+	if (stun_find(r->m, ATTR_REQUESTED_ADDRESS_FAMILY, &value)) {
+		if (!attr_read_family(value, &family))
+			return outcome_error(400);
+		if (family == 0 || allocation_relay(a, family) == NULL)
+			return outcome_error(443);
+	}
+	for (unsigned i = 0; i < RELAYS; i++) {
+		if (!a->relay[i].open || (family != 0 && relay_place(family) != i))
+			continue;
+		if (lifetime == 0)
+			allocation_close_relay(a, i);
+		else
+			allocation_extend(a, i, lifetime, r->now);
+	}
+	if (!allocation_has_relay(a)) {
+		allocation_end(a, TURN_END_REFRESH_0, r->now);
+		r->allocation = NULL;
+	}
+	return (struct outcome){ .lifetime = lifetime };
+}
