@@ -5,6 +5,7 @@
 #   make MODE=asan|tsan|cov ...   the same under a sanitizer, or for coverage
 #   make unit [T=turnd/core]      unit tests, all or those below tests/unit/T
 #   make fuzz [SECONDS=60]        every parser's fuzzer (clang)
+#   make fuzz-coverage            what the fuzzers' corpora reach of their parsers
 #   make bench           the measurements of tests/bench
 #   make run             the whole suite on loopback (deploy/up.sh without the installation)
 #   make install DESTDIR= PREFIX=/usr/local
@@ -91,7 +92,7 @@ BENCH_BIN := $(patsubst tests/bench/%.c,$(OUT)/bench/%,$(BENCH_SRC))
 HELPER_SRC := $(wildcard tests/system/*.c)
 HELPER_BIN := $(patsubst tests/system/%.c,$(OUT)/system/%,$(HELPER_SRC))
 
-.PHONY: all check unit system fuzz fuzz-build bench run install clean helpers print-objects
+.PHONY: all check unit system fuzz fuzz-build fuzz-coverage bench run install clean helpers print-objects
 .DELETE_ON_ERROR:
 .SECONDARY:
 all: $(BINARIES)
@@ -143,17 +144,20 @@ system: all helpers
 check: unit system
 
 # Fuzzers are clang's: `make fuzz` builds them in build/fuzz whatever MODE says.
+FUZZ_OUT := $(if $(filter command line,$(origin OUT)),$(OUT)-fuzz,build/fuzz)
 ifeq ($(MODE),fuzz)
-$(OUT)/fuzz/%: $(OUT)/tests/fuzz/%.o $(filter-out $(OUT)/libtest.a,$(OUT)/libtest.a) $(ARCHIVES)
+$(OUT)/fuzz/%: $(OUT)/tests/fuzz/%.o $(ARCHIVES)
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS_ALL) -fsanitize=fuzzer -o $@ $< $(OUT)/libturnd.a $(OUT)/libsignald.a $(OUT)/libroomd.a $(OUT)/libcommon.a $(LIBS)
 fuzz-build: $(FUZZ_BIN)
 else
 fuzz-build:
-	$(MAKE) MODE=fuzz CC=clang OUT=$(if $(filter command line,$(origin OUT)),$(OUT)-fuzz,build/fuzz) fuzz-build
+	$(MAKE) MODE=fuzz CC=clang OUT=$(FUZZ_OUT) fuzz-build
 endif
 fuzz: fuzz-build
-	@sh tests/fuzz/run.sh $(if $(filter command line,$(origin OUT)),$(OUT)-fuzz,build/fuzz) $(SECONDS)
+	@sh tests/fuzz/run.sh $(FUZZ_OUT) $(SECONDS)
+fuzz-coverage: fuzz-build
+	@sh tests/fuzz/coverage.sh $(FUZZ_OUT)
 
 $(OUT)/bench/%: $(OUT)/tests/bench/%.o $(OUT)/libcommon.a
 	@mkdir -p $(@D)
