@@ -1,0 +1,46 @@
+/* roomd.h - the running daemon, as its handlers see it.
+ *
+ * Owner: service (what start() returns).   Thread: the main loop's; there is no other.
+ */
+#ifndef ROOMD_ROOMD_H
+#define ROOMD_ROOMD_H
+
+#include "common/daemon/metrics.h"
+#include "common/net/http_server.h"
+#include "common/redis/redis_route.h"
+#include "roomd/assets.h"
+#include "roomd/room_store.h"
+#include "roomd/signal_link.h"
+#include "roomd/site.h"
+
+enum roomd_metric {
+	M_JOIN_SUCCESS, M_JOIN_FULL, M_JOIN_UNAVAILABLE, M_JOIN_ERROR,
+	M_REJOIN,
+	M_MESSAGE_STORED, M_MESSAGE_FORWARDED, M_MESSAGE_REFUSED, M_MESSAGE_FAILED,
+	M_LEAVE, M_BYE, M_BYE_REFUSED,
+	M_ICE, M_ICE_REFUSED,
+	M_HTTP_2XX, M_HTTP_3XX, M_HTTP_4XX, M_HTTP_5XX,
+	M_ROOMS, M_CONNECTIONS,
+	ROOMD_METRICS
+};
+extern const struct metric_desc roomd_metrics[ROOMD_METRICS];
+
+struct roomd {
+	uv_loop_t *loop;
+	const struct roomd_config *config;
+	struct site site;
+	struct assets *assets;
+	struct buf policy;		/* Content-Security-Policy, a C string */
+	struct redis_route *route;	/* NULL: rooms in memory */
+	struct room_store *store;
+	struct signal_link *signal;
+	struct http_server *http;
+	uv_timer_t tick;		/* rooms in memory: their life */
+	struct metrics metrics;
+};
+
+/* The service (common/daemon/service.h). */
+struct service;
+extern const struct service roomd_service;
+
+#endif
