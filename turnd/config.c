@@ -1,0 +1,186 @@
+#include "turnd/config.h"
+
+#include "common/base/log.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+#define FIELD(f) offsetof(struct turnd_config, f)
+#define SWITCH(n, f, text) { .name = (n), .kind = OPT_SWITCH, .offset = FIELD(f), .def = "no", .help = (text) }
+#define LIST(n, f, text) { .name = (n), .kind = OPT_STRINGS, .offset = FIELD(f), .help = (text) }
+#define PORT(n, f, d, low, text) \
+	{ .name = (n), .kind = OPT_PORT, .offset = FIELD(f), .def = (d), .min = (low), .max = "65535", .help = (text) }
+#define UINT(n, f, d, high, text) \
+	{ .name = (n), .kind = OPT_UINT, .offset = FIELD(f), .def = (d), .max = (high), .help = (text) }
+#define DROPPED(n, text) { .name = (n), .kind = OPT_DROPPED, .help = (text) }
+
+#define LATER_STREAMS "this version serves UDP only"
+#define NO_DATABASE "users stand in this file (user = name:password); dynamic ones use REST credentials"
+#define NO_CLI "the admin listener (admin-ip, admin-port) has /healthz /readyz /metrics /status"
+#define METRICS_ALWAYS "metrics are always on the admin listener: see admin-ip and admin-port"
+#define ECDHE_ONLY "no TLS of ours ever uses it"
+#define OBSOLETE "it is obsolete or unsafe"
+
+const struct option turnd_options[] = {
+	SERVICE_OPTIONS("9641"),
+	LIST("listening-ip", listening_ip, "address to listen on, repeatable; all addresses of the host if absent"),
+	PORT("listening-port", listening_port, "3478", "1", "UDP port to listen on"),
+	LIST("relay-ip", relay_ip, "address to open relays on, repeatable; the listening addresses if absent"),
+	LIST("external-ip", external_ip, "public[/private]: what clients are told instead of a relay address, repeatable"),
+	PORT("min-port", min_port, "49152", "1024", "lowest relay port"),
+	PORT("max-port", max_port, "65535", "1024", "highest relay port"),
+	{ .name = "threads", .kind = OPT_UINT, .offset = FIELD(threads), .def = "0", .max = "256", .alias = "relay-threads",
+	  .help = "worker threads; 0: one for each processor that may be used" },
+	{ .name = "sock-buf-size", .kind = OPT_SIZE, .offset = FIELD(sock_buf_size), .def = "0", .max = "256m",
+	  .help = "socket buffers, in bytes; 0: 4m for listeners, 256k for relays" },
+
+	{ .name = "realm", .kind = OPT_STRING, .offset = FIELD(realm), .help = "the realm; the host's name if absent" },
+	{ .name = "user", .kind = OPT_SECRETS, .offset = FIELD(users),
+	  .help = "name:password or name:0xKEY (KEY as turnadmin -k prints it), repeatable" },
+	SWITCH("lt-cred-mech", lt_cred_mech, "long-term credentials (always on; needs user or static-auth-secret)"),
+	SWITCH("use-auth-secret", use_auth_secret, "TURN REST credentials (on as soon as there is a secret)"),
+	{ .name = "static-auth-secret", .kind = OPT_SECRETS, .offset = FIELD(secrets),
+	  .help = "TURN REST secret, the newest first, repeatable up to 8" },
+	{ .name = "secret-file", .kind = OPT_STRING, .offset = FIELD(secret_file),
+	  .help = "file of TURN REST secrets, one a line, the newest first" },
+	{ .name = "rest-api-separator", .kind = OPT_STRING, .offset = FIELD(rest_separator), .def = ":",
+	  .help = "character between expiry and name of a REST user name" },
+	SWITCH("strict-expiry", strict_expiry, "no allocation outlives its REST credential"),
+	{ .name = "stale-nonce", .kind = OPT_MSEC, .offset = FIELD(stale_nonce), .def = "600", .min = "0", .max = "24h",
+	  .help = "how long a nonce is good; 0: for ever" },
+	{ .name = "stateless-nonce-secret", .kind = OPT_SECRET, .offset = FIELD(nonce_secret),
+	  .help = "shared by servers that shall accept each other's nonces; random if absent" },
+	SWITCH("secure-stun", secure_stun, "Binding needs credentials too"),
+	SWITCH("no-auth", no_auth, "no credentials at all: on loopback only, or with yes-open-relay"),
+	SWITCH("yes-open-relay", yes_open_relay, "I know what an open relay is used for, and want one"),
+
+	UINT("user-quota", user_quota, "0", "1000000", "allocations a user may have at a time; 0: no limit"),
+	UINT("total-quota", total_quota, "0", "1000000", "allocations there may be at a time; 0: what ports and descriptors allow"),
+	UINT("max-permissions", max_permissions, "1024", "65535", "permissions of one allocation"),
+	UINT("max-channels", max_channels, "256", "4096", "channels of one allocation"),
+	{ .name = "max-allocate-lifetime", .kind = OPT_MSEC, .offset = FIELD(max_allocate_lifetime), .def = "3600", .min = "600",
+	  .max = "24h", .help = "longest lifetime that is granted at a time" },
+
+	LIST("allowed-peer-ip", allowed_peer_ip, "address, a-b or a/n that may be a peer whatever else says no, repeatable"),
+	LIST("denied-peer-ip", denied_peer_ip, "address, a-b or a/n that may not be a peer, repeatable"),
+	SWITCH("allow-loopback-peers", allow_loopback_peers, "127/8 and ::1 may be peers: for tests"),
+	SWITCH("allow-private-peers", allow_private_peers, "10/8, 172.16/12, 192.168/16, 100.64/10, fc00::/7 may be peers"),
+	SWITCH("allow-multicast-peers", allow_multicast_peers, "224/4 and ff00::/8 may be peers"),
+
+	SWITCH("fingerprint", fingerprint, "FINGERPRINT in every answer, not only where the request had one"),
+	SWITCH("software-attribute", software_attribute, "answers say what software this is"),
+	SWITCH("include-reason-string", include_reason_string, "error answers carry a reason phrase"),
+	SWITCH("rfc5766-channel-numbers", rfc5766_channel_numbers, "channel numbers up to 0x7FFF, for old clients"),
+	SWITCH("verbose", verbose, "log-level = debug"),
+
+	/* coturn's, not served yet */
+	DROPPED("tls-listening-port", LATER_STREAMS), DROPPED("cert", LATER_STREAMS), DROPPED("pkey", LATER_STREAMS),
+	DROPPED("pkey-pwd", LATER_STREAMS), DROPPED("dtls", LATER_STREAMS), DROPPED("tcp-proxy-port", LATER_STREAMS),
+	DROPPED("cipher-list", LATER_STREAMS), DROPPED("ec-curve-name", LATER_STREAMS), DROPPED("CA-file", LATER_STREAMS),
+	DROPPED("no-tcp", LATER_STREAMS), DROPPED("no-tls", LATER_STREAMS), DROPPED("no-dtls", LATER_STREAMS),
+	DROPPED("no-tcp-relay", LATER_STREAMS), DROPPED("no-tlsv1", LATER_STREAMS), DROPPED("no-tlsv1_1", LATER_STREAMS),
+	DROPPED("no-tlsv1_2", LATER_STREAMS), DROPPED("max-allocate-timeout", LATER_STREAMS),
+	DROPPED("no-udp", "UDP is all that this version serves"), DROPPED("no-udp-relay", "UDP is all that this version relays"),
+	DROPPED("alt-listening-port", "RFC 5780 is not served yet"), DROPPED("alt-tls-listening-port", "RFC 5780 is not served yet"),
+	DROPPED("rfc5780", "RFC 5780 is not served yet"), DROPPED("no-rfc5780", "it is off anyway"),
+	DROPPED("mobility", "RFC 8016 is not served yet"), DROPPED("no-stun", "Binding is always answered"),
+	DROPPED("stun-only", "leave out secrets and users on a loopback address, or block the relay range"),
+	DROPPED("alternate-server", "a draining server answers 508 in this version"),
+	DROPPED("tls-alternate-server", LATER_STREAMS), DROPPED("max-bps", "bandwidth is not limited in this version"),
+	DROPPED("bps-capacity", "bandwidth is not limited in this version"),
+	DROPPED("allocation-default-address-family", "clients that ask for no family get IPv4"),
+	DROPPED("redis", "give the secrets as static-auth-secret or secret-file in this version"),
+	DROPPED("redis-userdb", "give the secrets as static-auth-secret or secret-file in this version"),
+	DROPPED("redis-statsdb", "use the metrics of the admin listener"),
+	DROPPED("unauthorized-ratelimit", "answers to strangers are always limited"),
+	DROPPED("unauthorized-ratelimit-rps", "answers to strangers are always limited"),
+	/* coturn's, gone */
+	DROPPED("no-multicast-peers", "that is the default; allow-multicast-peers undoes it"),
+	DROPPED("no-loopback-peers", "that is the default; allow-loopback-peers undoes it"),
+	DROPPED("no-software-attribute", "that is the default; software-attribute undoes it"), DROPPED("prod", "that is the default"),
+	DROPPED("syslog", "the log goes to standard error or log-file"), DROPPED("simple-log", "log files are never renamed"),
+	DROPPED("new-log-timestamp", "the log always has full time stamps"), DROPPED("no-stdout-log", "see log-file"),
+	DROPPED("daemon", "turnd stays in the foreground: leave that to systemd or a container"),
+	DROPPED("cpus", "use threads"), DROPPED("prometheus", METRICS_ALWAYS), DROPPED("prometheus-address", METRICS_ALWAYS),
+	DROPPED("prometheus-port", METRICS_ALWAYS), DROPPED("prometheus-path", METRICS_ALWAYS),
+	DROPPED("prometheus-username-labels", "labels never come from users: that would grow without limit"),
+	DROPPED("userdb", NO_DATABASE), DROPPED("psql-userdb", NO_DATABASE), DROPPED("mysql-userdb", NO_DATABASE),
+	DROPPED("mongo-userdb", NO_DATABASE), DROPPED("secret-key-file", NO_DATABASE),
+	DROPPED("no-cli", NO_CLI), DROPPED("cli-ip", NO_CLI), DROPPED("cli-port", NO_CLI), DROPPED("cli-password", NO_CLI),
+	DROPPED("cli-max-output-sessions", NO_CLI), DROPPED("web-admin", NO_CLI), DROPPED("web-admin-ip", NO_CLI),
+	DROPPED("web-admin-port", NO_CLI), DROPPED("web-admin-listen-on-workers", NO_CLI),
+	DROPPED("tlsv1", ECDHE_ONLY), DROPPED("tlsv1_1", ECDHE_ONLY), DROPPED("dh566", ECDHE_ONLY), DROPPED("dh1066", ECDHE_ONLY),
+	DROPPED("dh2066", ECDHE_ONLY), DROPPED("dh-file", ECDHE_ONLY), DROPPED("aux-server", OBSOLETE),
+	DROPPED("udp-self-balance", OBSOLETE), DROPPED("server-relay", OBSOLETE), DROPPED("check-origin", OBSOLETE),
+	DROPPED("stun-backward-compatibility", OBSOLETE), DROPPED("rfc3489-compatibility", OBSOLETE),
+	DROPPED("listening-device", "use listening-ip"), DROPPED("relay-device", "use relay-ip"),
+	DROPPED("oauth", "RFC 7635 is not served"), DROPPED("server-name", "RFC 7635 is not served"),
+	{ .name = NULL }
+};
+
+void config_complain(const struct complaints *say, const char *option, size_t i, const char *sentence, ...)
+{
+	char text[256];
+	va_list args;
+
+	if (say == NULL)
+		return;
+	va_start(args, sentence);
+	vsnprintf(text, sizeof(text), sentence, args);
+	va_end(args);
+	say->say(say->ctx, option, i, text);
+}
+
+static void say_at_option(void *ctx, const char *option, size_t i, const char *sentence)
+{
+	options_bad(ctx, option, i, "%s", sentence);
+}
+
+static bool check_credentials(struct options *o, const struct turnd_config *c, bool loopback)
+{
+	bool any = c->users.n + c->secrets.n > 0 || c->secret_file != NULL;
+
+	if (c->no_auth && !loopback && !c->yes_open_relay) {
+		options_bad(o, "no-auth", 0, "a relay without credentials that others can reach is abused within hours; "
+			    "if that is wanted, say yes-open-relay too");
+		return false;
+	}
+	if (c->use_auth_secret && c->secrets.n == 0 && c->secret_file == NULL) {
+		options_bad(o, "use-auth-secret", 0, "there is no secret: give static-auth-secret or secret-file");
+		return false;
+	}
+	if (any || c->no_auth)
+		return true;
+	if (!loopback) {
+		options_bad(o, "static-auth-secret", 0, "there is neither a secret nor a user, and no default: "
+			    "give static-auth-secret, secret-file or user");
+		return false;
+	}
+	options_warn(o, "static-auth-secret", 0, "there is neither a secret nor a user: nobody can allocate, only Binding is answered");
+	return true;
+}
+
+bool turnd_check(struct options *o, void *config)
+{
+	struct turnd_config *c = config;
+	const struct complaints say = { say_at_option, o };
+	const struct interfaces host = { .n = 0 };	/* what is found on this host is not the configuration's fault */
+	const uint8_t no_key[32] = { 0 };
+	struct endpoint listeners[ADDRESSES_MAX];
+	struct relay_pair relays[ADDRESSES_MAX];
+	struct turnd_settings *s;
+	size_t n = config_listeners(c, listeners, &say), n_relays;
+	bool ok = n > 0;
+
+	if (c->min_port > c->max_port) {
+		options_bad(o, "min-port", 0, "%u is above max-port, %u", c->min_port, c->max_port);
+		ok = false;
+	}
+	if (c->verbose && !options_given(o, "log-level"))
+		c->service.log_level = LOG_DEBUG;
+	ok = config_relays(c, &host, relays, &n_relays, &say) && ok;
+	ok = (n == 0 || check_credentials(o, c, config_is_loopback(listeners, n))) && ok;
+	s = turnd_settings_new(c, &host, no_key, NULL, &say);
+	turnd_settings_free(s);
+	return s != NULL && ok;
+}

@@ -1,0 +1,89 @@
+/* config.h - turnd's options, and what is made of them.
+ *
+ * turn-contract section 11: coturn's names and syntax. What coturn knows and turnd does not (any more, or yet) is in
+ * the table too, with a word on what to do instead.
+ */
+#ifndef TURND_CONFIG_H
+#define TURND_CONFIG_H
+
+#include "common/daemon/service.h"
+#include "turnd/core/settings.h"
+#include "turnd/io/relay_addresses.h"
+
+struct turnd_config {
+	struct service_config service;	/* first */
+	/* where */
+	struct string_list listening_ip, relay_ip, external_ip;
+	uint16_t listening_port, min_port, max_port;
+	unsigned threads;		/* 0: one for each processor we may use */
+	size_t sock_buf_size;		/* bytes; 0: turnd's choice */
+	/* who */
+	char *realm;			/* NULL: the host's name */
+	struct string_list users, secrets;
+	char *secret_file, *rest_separator, *nonce_secret;
+	bool use_auth_secret, lt_cred_mech, no_auth, yes_open_relay, strict_expiry, secure_stun;
+	msec_t stale_nonce;
+	/* how much */
+	unsigned user_quota, total_quota, max_permissions, max_channels;
+	msec_t max_allocate_lifetime;
+	/* with whom */
+	struct string_list allowed_peer_ip, denied_peer_ip;
+	bool allow_loopback_peers, allow_private_peers, allow_multicast_peers;
+	/* what answers look like */
+	bool fingerprint, software_attribute, include_reason_string, rfc5766_channel_numbers, verbose;
+};
+
+extern const struct option turnd_options[];
+
+bool turnd_check(struct options *o, void *config);	/* service.check */
+
+/* Where a mistake is said: the option, which element of a list, and a sentence. */
+struct complaints {
+	void (*say)(void *ctx, const char *option, size_t i, const char *sentence);
+	void *ctx;
+};
+void config_complain(const struct complaints *say, const char *option, size_t i, const char *sentence, ...)
+	__attribute__((format(printf, 4, 5)));		/* say may be NULL: nobody listens */
+
+/* --- config_addresses.c: where --- */
+
+enum { ADDRESSES_MAX = 64 };
+
+struct interfaces {		/* the addresses of this host, as they were when asked */
+	struct ip_addr ip[ADDRESSES_MAX], broadcast[ADDRESSES_MAX];
+	size_t n, n_broadcast;
+};
+void interfaces_read(struct interfaces *out);		/* loopback too; link-local IPv6 not: it needs a zone */
+
+/* 0 after a complaint. */
+size_t config_listeners(const struct turnd_config *c, struct endpoint out[ADDRESSES_MAX], const struct complaints *say);
+bool config_is_loopback(const struct endpoint *listeners, size_t n);	/* nobody outside can reach any of them */
+
+struct relay_pair { struct ip_addr ip, advertised; };
+/* relay-ip, else the listening addresses, else (for a wildcard) those of the interfaces, loopback only if there is nothing
+ * else; advertised as external-ip says. False after a complaint; none at all is no complaint yet. */
+bool config_relays(const struct turnd_config *c, const struct interfaces *host, struct relay_pair out[ADDRESSES_MAX],
+		   size_t *n, const struct complaints *say);
+
+/* Our own listening and admin addresses: never a peer. Wildcards become all addresses of the host. */
+size_t config_services(const struct turnd_config *c, const struct interfaces *host, struct endpoint *out, size_t max);
+
+/* --- config_settings.c: the core's settings, with all they point to, in one piece of memory of their own --- */
+
+struct turnd_settings {
+	struct turn_settings turn;	/* points into what follows */
+	char realm[128];
+	struct span secrets[8];
+	struct buf secret_text;		/* what `secrets` views; wiped when freed */
+	struct turn_user *users;
+	struct ip_range *allowed, *denied;
+	struct endpoint *services;
+	struct ip_addr broadcasts[ADDRESSES_MAX];
+};
+
+/* NULL after at least one complaint. nonce_key: 32 bytes that outlive a reload; used unless the configuration has one. */
+struct turnd_settings *turnd_settings_new(const struct turnd_config *c, const struct interfaces *host,
+					  const uint8_t nonce_key[32], struct quota *quota, const struct complaints *say);
+void turnd_settings_free(struct turnd_settings *s);	/* NULL is fine; wipes keys and secrets */
+
+#endif

@@ -1,0 +1,308 @@
+#include "turnd/config.h"
+
+#include "common/base/text.h"
+#include "common/crypto/digest.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum { SERVICES_MAX = 3 * ADDRESSES_MAX, SECRETS_MAX = 8, SECRET_FILE_MAX = 65536, REALM_MAX = 127, USERNAME_MAX = 508 };
+
+static bool set_realm(struct turnd_settings *s, const struct turnd_config *c, const struct complaints *say)
+{
+	const char *realm = c->realm;
+
+	if (realm == NULL) {
+		if (gethostname(s->realm, sizeof(s->realm) - 1) < 0)
+			strcpy(s->realm, "turnd");
+		realm = s->realm;
+	} else if (strlen(realm) > REALM_MAX || *realm == '\0') {
+		config_complain(say, "realm", 0, "must have 1 to %d bytes", REALM_MAX);
+		return false;
+	} else {
+		strcpy(s->realm, realm);
+	}
+	s->turn.realm = span_str(s->realm);
+	return true;
+}
+
+/* --- users --- */
+
+static int hex_digit(uint8_t c)
+{
+	return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+/* coturn's form of a key instead of a password: 0x and 32 hexadecimal digits. */
+static bool parse_key(struct span text, uint8_t key[16])
+{
+	if (text.len != 34 || !text_has_prefix(text, "0x"))
+		return false;
+	for (size_t i = 0; i < 16; i++) {
+		int high = hex_digit(text.p[2 + 2 * i]), low = hex_digit(text.p[3 + 2 * i]);
+		if (high < 0 || low < 0)
+			return false;
+		key[i] = (uint8_t)(high << 4 | low);
+	}
+	return true;
+}
+
+static bool make_key(struct span name, struct span realm, struct span password, uint8_t key[16])
+{
+	struct buf text;
+	bool ok;
+
+	buf_init(&text, 4096);
+	buf_add_span(&text, name);
+	buf_add_byte(&text, ':');
+	buf_add_span(&text, realm);
+	buf_add_byte(&text, ':');
+	buf_add_span(&text, password);
+	ok = !text.failed && digest_md5(buf_span(&text), key) == 0;
+	if (text.p != NULL)
+		secret_wipe(text.p, text.len);
+	buf_close(&text);
+	return ok;
+}
+
+static bool set_users(struct turnd_settings *s, const struct turnd_config *c, const struct complaints *say)
+{
+	bool ok = true;
+
+	s->users = calloc(c->users.n + 1, sizeof(*s->users));
+	if (s->users == NULL) {
+		config_complain(say, "user", 0, "no memory");
+		return false;
+	}
+	for (size_t i = 0; i < c->users.n; i++) {
+		struct span password = span_str(c->users.v[i]), name = text_cut(&password, ':');
+		struct turn_user *u = &s->users[i];
+		bool whole = strchr(c->users.v[i], ':') != NULL && name.len > 0 && password.len > 0;
+
+		if (!whole || name.len > USERNAME_MAX) {
+			config_complain(say, "user", i, "is not name:password or name:0xKEY");
+			ok = false;
+			continue;
+		}
+		if (!parse_key(password, u->key) && !make_key(name, s->turn.realm, password, u->key)) {
+			config_complain(say, "user", i, "no key could be made: no memory, or a password that is too long");
+			ok = false;
+		}
+		u->name = name;		/* inside the configuration, which lives longer */
+		for (size_t k = 0; k < i; k++)
+			if (span_eq(s->users[k].name, name)) {
+				config_complain(say, "user", i, "'%.*s' is given twice", SPAN_ARG(name));
+				ok = false;
+			}
+	}
+	s->turn.users = s->users;
+	s->turn.n_users = c->users.n;
+	return ok;
+}
+
+/* --- secrets --- */
+
+static bool add_secret(struct turnd_settings *s, const char *option, size_t i, struct span secret, const struct complaints *say)
+{
+	if (secret.len == 0) {
+		config_complain(say, option, i, "an empty secret");
+		return false;
+	}
+	if (s->turn.n_secrets == SECRETS_MAX) {
+		config_complain(say, option, i, "more than %d secrets at a time", SECRETS_MAX);
+		return false;
+	}
+	s->secrets[s->turn.n_secrets++] = secret;
+	return true;
+}
+
+static bool read_file(const char *path, struct buf *out)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : 1;
+
+	while (n > 0) {
+		uint8_t *room = buf_reserve(out, 4096);
+		if (room == NULL) {
+			errno = EFBIG;
+			n = -1;
+			break;
+		}
+		n = read(fd, room, 4096);
+		out->len += n > 0 ? (size_t)n : 0;
+	}
+	if (fd >= 0)
+		close(fd);
+	return n == 0;
+}
+
+static bool set_secrets(struct turnd_settings *s, const struct turnd_config *c, const struct complaints *say)
+{
+	struct span rest;
+	bool ok = true;
+
+	s->turn.secrets = s->secrets;
+	for (size_t i = 0; i < c->secrets.n; i++)
+		ok = add_secret(s, "static-auth-secret", i, span_str(c->secrets.v[i]), say) && ok;
+	if (c->secret_file == NULL)
+		return ok;
+	if (!read_file(c->secret_file, &s->secret_text)) {
+		config_complain(say, "secret-file", 0, "cannot read %s: %s", c->secret_file, strerror(errno));
+		return false;
+	}
+	for (rest = buf_span(&s->secret_text); rest.len > 0;) {
+		struct span line = text_trim(text_cut(&rest, '\n'));
+		if (line.len > 0 && line.p[line.len - 1] == '\r')
+			line.len--;
+		if (line.len > 0 && line.p[0] != '#')
+			ok = add_secret(s, "secret-file", 0, line, say) && ok;
+	}
+	if (s->turn.n_secrets == 0) {
+		config_complain(say, "secret-file", 0, "%s holds no secret", c->secret_file);
+		ok = false;
+	}
+	return ok;
+}
+
+static bool set_nonce_key(struct turnd_settings *s, const struct turnd_config *c, const uint8_t nonce_key[32],
+			  const struct complaints *say)
+{
+	if (c->nonce_secret == NULL) {
+		memcpy(s->turn.nonce_key, nonce_key, 32);
+		return true;
+	}
+	if (*c->nonce_secret != '\0' && digest_sha256(span_str(c->nonce_secret), s->turn.nonce_key) == 0)
+		return true;
+	config_complain(say, "stateless-nonce-secret", 0, "an empty secret");
+	return false;
+}
+
+/* --- peers --- */
+
+static struct ip_range prefix_range(const struct ip_addr *net, uint64_t bits)
+{
+	struct ip_range out = { *net, *net };
+
+	for (uint64_t i = bits; i < (net->family == 4 ? 32 : 128); i++) {
+		uint8_t bit = (uint8_t)(0x80 >> i % 8);
+		out.low.b[i / 8] &= (uint8_t)~bit;
+		out.high.b[i / 8] |= bit;
+	}
+	return out;
+}
+
+/* "a", "a-b" or "a/n". */
+static bool parse_range(const char *text, struct ip_range *out)
+{
+	const char *separator = strpbrk(text, "/-");
+	struct span rest = span_str(text), first = text_trim(text_cut(&rest, separator != NULL ? *separator : '-'));
+	struct ip_addr ip;
+	uint64_t bits;
+
+	if (!ip_parse(&ip, first))
+		return false;
+	*out = (struct ip_range){ ip, ip };
+	if (separator == NULL)
+		return true;
+	if (*separator == '/') {
+		if (!parse_u64(text_trim(rest), &bits) || bits > (ip.family == 4 ? 32 : 128))
+			return false;
+		*out = prefix_range(&ip, bits);
+		return true;
+	}
+	return ip_parse(&out->high, text_trim(rest)) && out->high.family == out->low.family &&
+	       ip_compare(&out->low, &out->high) <= 0;
+}
+
+static struct ip_range *parse_ranges(const struct string_list *list, const char *option, const struct complaints *say)
+{
+	struct ip_range *v = calloc(list->n + 1, sizeof(*v));
+	bool ok = v != NULL;
+
+	if (v == NULL)
+		config_complain(say, option, 0, "no memory");
+	for (size_t i = 0; v != NULL && i < list->n; i++)
+		if (!parse_range(list->v[i], &v[i])) {
+			config_complain(say, option, i, "'%s' is not an address, a range a-b or a prefix a/n", list->v[i]);
+			ok = false;
+		}
+	if (!ok) {
+		free(v);
+		return NULL;
+	}
+	return v;
+}
+
+static bool set_policy(struct turnd_settings *s, const struct turnd_config *c, const struct interfaces *host,
+		       const struct complaints *say)
+{
+	struct policy_settings *p = &s->turn.policy;
+
+	s->allowed = parse_ranges(&c->allowed_peer_ip, "allowed-peer-ip", say);
+	s->denied = parse_ranges(&c->denied_peer_ip, "denied-peer-ip", say);
+	s->services = calloc(SERVICES_MAX, sizeof(*s->services));
+	if (s->allowed == NULL || s->denied == NULL || s->services == NULL)
+		return false;
+	memcpy(s->broadcasts, host->broadcast, sizeof(s->broadcasts));
+	*p = (struct policy_settings){
+		.allow_loopback = c->allow_loopback_peers, .allow_private = c->allow_private_peers,
+		.allow_multicast = c->allow_multicast_peers, .allowed = s->allowed, .n_allowed = c->allowed_peer_ip.n,
+		.denied = s->denied, .n_denied = c->denied_peer_ip.n, .own_services = s->services,
+		.n_own_services = config_services(c, host, s->services, SERVICES_MAX),
+		.directed_broadcasts = s->broadcasts, .n_directed_broadcasts = host->n_broadcast,
+	};
+	return true;
+}
+
+struct turnd_settings *turnd_settings_new(const struct turnd_config *c, const struct interfaces *host,
+					  const uint8_t nonce_key[32], struct quota *quota, const struct complaints *say)
+{
+	struct turnd_settings *s = calloc(1, sizeof(*s));
+	bool ok;
+
+	if (s == NULL) {
+		config_complain(say, "realm", 0, "no memory");
+		return NULL;
+	}
+	buf_init(&s->secret_text, SECRET_FILE_MAX);
+	s->turn = (struct turn_settings){
+		.fingerprint = c->fingerprint, .software_attribute = c->software_attribute, .secure_stun = c->secure_stun,
+		.include_reason_string = c->include_reason_string, .rfc5766_channel_numbers = c->rfc5766_channel_numbers,
+		.no_auth = c->no_auth, .rest_separator = c->rest_separator[0], .strict_expiry = c->strict_expiry,
+		.nonce_lifetime = (uint32_t)(c->stale_nonce / 1000), .lifetime_default = 600,
+		.lifetime_max = (uint32_t)(c->max_allocate_lifetime / 1000),
+		.max_permissions = c->max_permissions, .max_channels = c->max_channels, .quota = quota,
+	};
+	ok = set_realm(s, c, say);
+	ok = set_users(s, c, say) && ok;
+	ok = set_secrets(s, c, say) && ok;
+	ok = set_nonce_key(s, c, nonce_key, say) && ok;
+	ok = set_policy(s, c, host, say) && ok;
+	if (strlen(c->rest_separator) != 1) {
+		config_complain(say, "rest-api-separator", 0, "'%s' is not one character", c->rest_separator);
+		ok = false;
+	}
+	if (ok)
+		return s;
+	turnd_settings_free(s);
+	return NULL;
+}
+
+void turnd_settings_free(struct turnd_settings *s)
+{
+	if (s == NULL)
+		return;
+	if (s->secret_text.p != NULL)
+		secret_wipe(s->secret_text.p, s->secret_text.len);
+	buf_close(&s->secret_text);
+	if (s->users != NULL)
+		secret_wipe(s->users, s->turn.n_users * sizeof(*s->users));
+	free(s->users);
+	free(s->allowed);
+	free(s->denied);
+	free(s->services);
+	secret_wipe(s, sizeof(*s));
+	free(s);
+}
