@@ -14,6 +14,29 @@ static void touch(const struct redis_value *v)
 		touch(&v->item[i]);
 }
 
+/* What we would send is read back as what was meant. */
+static void check_command(const struct redis_value *v)
+{
+	struct span argv[8];
+	size_t n = 0;
+	struct buf wire;
+	struct resp_reader r;
+	const struct redis_value *back;
+
+	for (; n < v->n && n < 8; n++)
+		argv[n] = v->item[n].str;
+	buf_init(&wire, SIZE_MAX);
+	if (!resp_array(&wire, n) || !resp_bulks(&wire, argv, n) || resp_reader_init(&r) < 0)
+		abort();
+	if (!resp_reader_feed(&r, buf_span(&wire)) || resp_reader_next(&r, &back) != RESP_REPLY || back->n != n)
+		abort();
+	for (size_t i = 0; i < n; i++)
+		if (!span_eq(back->item[i].str, argv[i]))
+			abort();
+	resp_reader_close(&r);
+	buf_close(&wire);
+}
+
 /* The first byte says in which pieces the rest arrives, and whether replies are taken. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -37,6 +60,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		while ((result = resp_reader_next(&r, &v)) == RESP_REPLY) {
 			struct resp_memory *m = take ? resp_reader_take(&r, &bytes) : NULL;
 			touch(v);
+			check_command(v);
 			resp_memory_free(m);
 		}
 	}
