@@ -7,7 +7,7 @@
 #define ROOMD_SITE_H
 
 #include "roomd/config.h"
-#include "roomd/origin.h"
+#include "common/base/origin.h"
 
 struct signal_server {
 	struct origin public_at;	/* where clients connect */

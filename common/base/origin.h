@@ -1,9 +1,9 @@
-/* origin.h - scheme://host[:port], as public-url and signal-server name a server. Pure.
+/* origin.h - scheme://host[:port], as public-url, signal-server and room-server name a server. Pure.
  *
  * Only what may stand in a URL unescaped passes, so an origin can be printed into JSON, HTML and a CSP header as it is.
  */
-#ifndef ROOMD_ORIGIN_H
-#define ROOMD_ORIGIN_H
+#ifndef COMMON_BASE_ORIGIN_H
+#define COMMON_BASE_ORIGIN_H
 
 #include "common/base/buf.h"
 

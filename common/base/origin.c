@@ -1,4 +1,4 @@
-#include "roomd/origin.h"
+#include "common/base/origin.h"
 
 #include <ctype.h>
 #include <stdio.h>
