@@ -56,7 +56,8 @@ struct http_reply {
 };
 
 struct http_server_ops {
-	/* A whole request. Answer now or later, exactly once. HEAD comes as GET would. */
+	/* A whole request. Answer now or later, exactly once; a handler that waits for something has its own deadline.
+	 * HEAD comes as GET would. Never called from inside http_reply(). */
 	void (*request)(void *owner, struct http_exchange *x, const struct http_request *r);
 	/* The client went away before the answer; x is dead. May be NULL if every answer is given at once. */
 	void (*gone)(void *owner, struct http_exchange *x);

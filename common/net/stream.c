@@ -12,7 +12,7 @@
 
 enum state { RESOLVING, CONNECTING, OPEN, FINISHING, LINGERING, CLOSING };	/* only ever forward */
 
-enum { READ_SIZE = 65536, OUTPUT_LIMIT = 1 << 20, MAX_PARTS = 16 };
+enum { READ_SIZE = 65536, MAX_PARTS = 16 };
 static const msec_t STALL_TIME = SECONDS(10), LINGER_TIME = SECONDS(2);
 
 /* A loop runs in one thread and reads one stream at a time: this is the read buffer of all its streams. */
@@ -72,7 +72,7 @@ static struct stream *stream_new(uv_loop_t *loop, const struct stream_handler *h
 	s->loop = loop;
 	s->handler = h;
 	s->owner = owner;
-	s->limit = OUTPUT_LIMIT;
+	s->limit = STREAM_OUTPUT_LIMIT;
 	s->write.data = s;
 	s->progress = uv_now(loop);
 	buf_init(&s->sending, SIZE_MAX);

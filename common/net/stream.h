@@ -19,6 +19,8 @@
 
 struct stream;
 
+enum { STREAM_OUTPUT_LIMIT = 1 << 20 };	/* bytes that may wait, unless stream_set_limit() says otherwise */
+
 enum stream_end {
 	STREAM_END_LOCAL,	/* stream_close() or a finished stream_finish() */
 	STREAM_END_PEER,	/* the other side closed */
@@ -50,7 +52,7 @@ int stream_export(struct stream *s);
 void stream_set_handler(struct stream *s, const struct stream_handler *h, void *owner);	/* upgrade hand-over */
 
 /* Writes now what the kernel takes and keeps a copy of the rest, in order. False: the stream is not open (yet, or
- * any more), or pending and new bytes together would pass the limit (stream_set_limit; default 1 MiB), or no memory.
+ * any more), or pending and new bytes together would pass the limit, or no memory.
  * Nothing of them was queued then; where the kernel had taken a part before memory failed, the stream is closing. */
 bool stream_write(struct stream *s, const struct span *parts, size_t n);
 size_t stream_pending(const struct stream *s);		/* bytes not yet taken by the kernel */
