@@ -46,6 +46,12 @@ const struct option roomd_options[] = {
 	  .min = "0", .max = "1000000", .help = "of them, from one IPv4 address or IPv6 /64; 0: no limit" },
 	{ .name = "signal-deadline", .kind = OPT_MSEC, .offset = FIELD(signal_deadline), .def = "5s", .min = "100ms", .max = "1m",
 	  .help = "how long signald may take to accept a message" },
+	{ .name = "head-timeout", .kind = OPT_MSEC, .offset = FIELD(head_timeout), .def = "10s", .min = "100ms", .max = "5m",
+	  .help = "from the first byte of a request to the end of its header" },
+	{ .name = "body-timeout", .kind = OPT_MSEC, .offset = FIELD(body_timeout), .def = "15s", .min = "100ms", .max = "5m",
+	  .help = "for the body of a request" },
+	{ .name = "idle-timeout", .kind = OPT_MSEC, .offset = FIELD(idle_timeout), .def = "30s", .min = "100ms", .max = "1h",
+	  .help = "between two requests of a connection" },
 	{ .name = NULL }
 };
 

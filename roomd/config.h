@@ -28,6 +28,7 @@ struct roomd_config {
 	unsigned max_connections;
 	unsigned max_connections_per_address;
 	msec_t signal_deadline;
+	msec_t head_timeout, body_timeout, idle_timeout;
 };
 
 extern const struct option roomd_options[];
