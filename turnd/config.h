@@ -8,7 +8,6 @@
 
 #include "common/daemon/service.h"
 #include "turnd/core/settings.h"
-#include "turnd/io/relay_addresses.h"
 
 struct turnd_config {
 	struct service_config service;	/* first */

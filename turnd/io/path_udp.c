@@ -83,9 +83,13 @@ int path_udp_start(struct path_udp *p, uv_loop_t *loop, uv_poll_cb on_readable, 
 	return uv_poll_start(&p->poll, UV_READABLE, on_readable);
 }
 
-void path_udp_stop(struct path_udp *p)
+void path_udp_clear_error(struct path_udp *p, uv_poll_cb on_readable)
 {
-	uv_close((uv_handle_t *)&p->poll, NULL);
+	int error;
+	socklen_t len = sizeof(error);
+
+	(void)getsockopt(p->fd, SOL_SOCKET, SO_ERROR, &error, &len);	/* reading it is what clears it */
+	(void)uv_poll_start(&p->poll, UV_READABLE, on_readable);	/* cannot fail on a handle that was started before */
 }
 
 void path_udp_close(struct path_udp *p)

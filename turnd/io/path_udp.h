@@ -31,8 +31,8 @@ int path_udp_probe(const struct endpoint *at);
 /* Binds. Port 0: any, path_udp_at() tells. buffer: bytes asked of the kernel each way. 0, or an errno. */
 int path_udp_open(struct path_udp *p, uint32_t number, const struct endpoint *at, size_t buffer, struct tx_counts *counts);
 int path_udp_start(struct path_udp *p, uv_loop_t *loop, uv_poll_cb on_readable, void *owner);	/* 0 or a libuv error */
-void path_udp_stop(struct path_udp *p);		/* the poll handle closes; then path_udp_close() */
-void path_udp_close(struct path_udp *p);	/* fine on a zeroed one with fd -1 */
+void path_udp_clear_error(struct path_udp *p, uv_poll_cb on_readable);	/* after libuv reported one: watches on */
+void path_udp_close(struct path_udp *p);	/* the poll handle has closed, or was never started */
 
 /* Appends at most max datagrams to b; paths[i] is filled for each slot i they took. */
 unsigned path_udp_receive(struct path_udp *p, struct rx_batch *b, struct client_path *paths, unsigned max);

@@ -1,0 +1,308 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "common/crypto/digest.h"
+#include "turnd/config.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+/* One start with these lines as the configuration file; what it said, with the file's name cut off. */
+struct run {
+	struct options *options;
+	struct turnd_config config;
+	enum options_verdict verdict;
+	char said[4096];
+};
+
+static void write_file(char path[64], const char *text)
+{
+	int fd;
+	strcpy(path, "/tmp/turnd_config_test.XXXXXX");
+	fd = mkstemp(path);
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+	close(fd);
+}
+
+static void start(struct run *r, const char *lines)
+{
+	char path[64], name[] = "turnd", *argv[] = { name, NULL };
+	char *envp[] = { NULL };
+	FILE *said = tmpfile();
+	int err = dup(STDERR_FILENO);
+	size_t n;
+
+	*r = (struct run){ .options = NULL };
+	write_file(path, lines);
+	fflush(stderr);
+	dup2(fileno(said), STDERR_FILENO);
+	r->verdict = options_load(&r->options, "turnd", turnd_options, path, 1, argv, envp, &r->config, turnd_check);
+	fflush(stderr);
+	dup2(err, STDERR_FILENO);
+	close(err);
+	rewind(said);
+	n = fread(r->said, 1, sizeof(r->said) - 1, said);
+	r->said[n] = '\0';
+	fclose(said);
+	unlink(path);
+	for (char *p; (p = strstr(r->said, path)) != NULL;)
+		memmove(p, p + strlen(path), strlen(p + strlen(path)) + 1);
+}
+
+static void end(struct run *r)
+{
+	options_free(r->options);
+}
+
+static void a_mistake_is_said_in_a_sentence(void **state)
+{
+	static const struct { const char *lines, *said; } bad[] = {
+		{ "realm=x\nstatic-auth-secret=s\ndenied-peer-ip=10.0.0.0/33",
+		  ":3: denied-peer-ip: '10.0.0.0/33' is not an address, a range a-b or a prefix a/n\n" },
+		{ "static-auth-secret=s\nallowed-peer-ip=10.0.0.9-10.0.0.1",
+		  ":2: allowed-peer-ip: '10.0.0.9-10.0.0.1' is not an address, a range a-b or a prefix a/n\n" },
+		{ "static-auth-secret=s\ndenied-peer-ip=10.0.0.1-::1",
+		  ":2: denied-peer-ip: '10.0.0.1-::1' is not an address, a range a-b or a prefix a/n\n" },
+		{ "static-auth-secret=s\nlistening-ip=127.0.0.1\nlistening-ip=localhost",
+		  ":3: listening-ip: 'localhost' is not an IP address\n" },
+		{ "static-auth-secret=s\nrelay-ip=0.0.0.0",
+		  ":2: relay-ip: '0.0.0.0' is not one address: relays need one that peers can answer to\n" },
+		{ "static-auth-secret=s\nexternal-ip=192.0.2.1/::1",
+		  ":2: external-ip: '192.0.2.1/::1' is not an address, or two of one family as public/private\n" },
+		{ "static-auth-secret=s\nmin-port=50001\nmax-port=50000",
+		  ":2: min-port: 50001 is above max-port, 50000\n" },
+		{ "user=alice", ":1: user: is not name:password or name:0xKEY\n" },
+		{ "user=alice:a\nuser=alice:b", ":2: user: 'alice' is given twice\n" },
+		{ "static-auth-secret=s\nrest-api-separator=::", ":2: rest-api-separator: '::' is not one character\n" },
+		{ "listening-ip=192.0.2.1",
+		  "turnd: static-auth-secret: there is neither a secret nor a user, and no default: give static-auth-secret, "
+		  "secret-file or user\n" },
+		{ "use-auth-secret\nlistening-ip=127.0.0.1",
+		  ":1: use-auth-secret: there is no secret: give static-auth-secret or secret-file\n" },
+		{ "no-auth", ":1: no-auth: a relay without credentials that others can reach is abused within hours; "
+		  "if that is wanted, say yes-open-relay too\n" },
+		{ "secret-file=/nonexistent/file", ":1: secret-file: cannot read /nonexistent/file: No such file or directory\n" },
+		{ "listening-port=0\nuser=a:b", ":1: listening-port: '0' is out of range (1..65535)\n" },
+		{ "static-auth-secret=1\nstatic-auth-secret=2\nstatic-auth-secret=3\nstatic-auth-secret=4\nstatic-auth-secret=5\n"
+		  "static-auth-secret=6\nstatic-auth-secret=7\nstatic-auth-secret=8\nstatic-auth-secret=9\n",
+		  ":9: static-auth-secret: more than 8 secrets at a time\n" },
+	};
+	(void)state;
+
+	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+		struct run r;
+		start(&r, bad[i].lines);
+		assert_int_equal(r.verdict, OPTIONS_EXIT_BAD);
+		assert_string_equal(r.said, bad[i].said);
+		end(&r);
+	}
+}
+
+static void a_configuration_of_coturn_is_taken(void **state)
+{
+	struct run r;
+	(void)state;
+
+	start(&r, "listening-port=3478\nrelay-ip=192.0.2.7\nexternal-ip=203.0.113.5/192.0.2.7\nmin-port=50000\nmax-port=50100\n"
+		  "fingerprint\nlt-cred-mech\nuser=ninefingers:0xbc807ee29df3c9ffa736523fb2c4e8ee\nrealm=north.gov\n"
+		  "stale-nonce\nrelay-threads=3\nno-cli\n");
+	assert_int_equal(r.verdict, OPTIONS_RUN);
+	assert_string_equal(r.said, ":12: warning: no-cli: ignored; the admin listener (admin-ip, admin-port) has /healthz /readyz "
+				    "/metrics /status\n");
+	assert_int_equal(r.config.threads, 3);
+	assert_int_equal(r.config.stale_nonce, SECONDS(600));
+	assert_true(r.config.fingerprint);
+	end(&r);
+}
+
+static void every_option_of_a_usual_coturn_file_is_known(void **state)
+{
+	static const char *const names[] = {
+		"tls-listening-port", "cert", "pkey", "pkey-pwd", "cipher-list", "no-tls", "no-dtls", "no-tcp", "no-tcp-relay",
+		"no-udp", "no-stun", "stun-only", "mobility", "max-bps", "bps-capacity", "no-multicast-peers", "no-loopback-peers",
+		"userdb", "syslog", "simple-log", "cli-password", "web-admin", "prometheus", "alternate-server", "dh2066", "no-tlsv1",
+	};
+	(void)state;
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+		char lines[128], expected[64];
+		struct run r;
+		snprintf(lines, sizeof(lines), "user=a:b\n%s=1\n", names[i]);
+		snprintf(expected, sizeof(expected), ":2: warning: %s: ignored; ", names[i]);
+		start(&r, lines);
+		assert_int_equal(r.verdict, OPTIONS_RUN);
+		assert_memory_equal(r.said, expected, strlen(expected));
+		end(&r);
+	}
+}
+
+static void without_secret_loopback_serves_binding_only(void **state)
+{
+	struct run r;
+	(void)state;
+
+	start(&r, "listening-ip=127.0.0.1\nlistening-ip=::1\n");
+	assert_int_equal(r.verdict, OPTIONS_RUN);
+	assert_string_equal(r.said, "turnd: warning: static-auth-secret: there is neither a secret nor a user: nobody can allocate, only "
+				    "Binding is answered\n");
+	end(&r);
+	start(&r, "listening-ip=127.0.0.1\nno-auth\n");
+	assert_int_equal(r.verdict, OPTIONS_RUN);
+	assert_string_equal(r.said, "");
+	end(&r);
+	start(&r, "no-auth\nyes-open-relay\n");
+	assert_int_equal(r.verdict, OPTIONS_RUN);
+	end(&r);
+}
+
+static struct turnd_settings *settings(struct run *r, const char *lines)
+{
+	static const uint8_t key[32] = { 1 };
+	static const struct interfaces host = {
+		.ip = { { 4, { 127, 0, 0, 1 } }, { 4, { 192, 0, 2, 7 } } }, .n = 2,
+		.broadcast = { { 4, { 192, 0, 2, 255 } } }, .n_broadcast = 1,
+	};
+	struct turnd_settings *s;
+
+	start(r, lines);
+	assert_int_equal(r->verdict, OPTIONS_RUN);
+	s = turnd_settings_new(&r->config, &host, key, NULL, NULL);
+	assert_non_null(s);
+	return s;
+}
+
+static void users_have_the_key_of_the_rfc(void **state)
+{
+	uint8_t expected[16];
+	struct run r;
+	struct turnd_settings *s = settings(&r, "realm=example.org\nuser=alice:pass:word\n"
+						"user=bob:0x000102030405060708090a0b0c0d0E0F\nuser=carol:0x12\n");
+	(void)state;
+
+	assert_int_equal(s->turn.n_users, 3);
+	assert_true(span_eq_str(s->turn.users[0].name, "alice"));
+	digest_md5(SPAN_LIT("alice:example.org:pass:word"), expected);
+	assert_memory_equal(s->turn.users[0].key, expected, 16);
+	for (uint8_t i = 0; i < 16; i++)
+		assert_int_equal(s->turn.users[1].key[i], i);
+	digest_md5(SPAN_LIT("carol:example.org:0x12"), expected);
+	assert_memory_equal(s->turn.users[2].key, expected, 16);
+	turnd_settings_free(s);
+	end(&r);
+}
+
+static void secrets_come_from_options_and_from_a_file(void **state)
+{
+	char path[64], lines[256];
+	struct run r;
+	struct turnd_settings *s;
+	(void)state;
+
+	write_file(path, "# newest first\nsecond\r\n\n  third \n");
+	snprintf(lines, sizeof(lines), "static-auth-secret=first\nsecret-file=%s\nstateless-nonce-secret=fleet\n", path);
+	s = settings(&r, lines);
+	unlink(path);
+	assert_int_equal(s->turn.n_secrets, 3);
+	assert_true(span_eq_str(s->turn.secrets[0], "first"));
+	assert_true(span_eq_str(s->turn.secrets[1], "second"));
+	assert_true(span_eq_str(s->turn.secrets[2], "third"));
+	assert_int_not_equal(s->turn.nonce_key[0], 1);
+	turnd_settings_free(s);
+	end(&r);
+}
+
+static void ranges_have_both_ends(void **state)
+{
+	static const struct { const char *text, *low, *high; } cases[] = {
+		{ "192.0.2.1", "192.0.2.1", "192.0.2.1" }, { "10.1.2.3/8", "10.0.0.0", "10.255.255.255" },
+		{ "10.0.0.1 - 10.0.1.0", "10.0.0.1", "10.0.1.0" }, { "0.0.0.0/0", "0.0.0.0", "255.255.255.255" },
+		{ "192.0.2.77/32", "192.0.2.77", "192.0.2.77" }, { "192.0.2.77/31", "192.0.2.76", "192.0.2.77" },
+		{ "2001:db8:ffff::/33", "2001:db8:8000::", "2001:db8:ffff:ffff:ffff:ffff:ffff:ffff" },
+		{ "::1", "::1", "::1" },
+	};
+	(void)state;
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		char lines[128], text[IP_TEXT];
+		struct run r;
+		struct turnd_settings *s;
+		snprintf(lines, sizeof(lines), "user=a:b\ndenied-peer-ip=%s\n", cases[i].text);
+		s = settings(&r, lines);
+		assert_int_equal(s->turn.policy.n_denied, 1);
+		assert_string_equal(ip_format(&s->turn.policy.denied[0].low, text), cases[i].low);
+		assert_string_equal(ip_format(&s->turn.policy.denied[0].high, text), cases[i].high);
+		turnd_settings_free(s);
+		end(&r);
+	}
+}
+
+static void listening_and_admin_addresses_are_no_peers(void **state)
+{
+	static const char *const expected[] = { "127.0.0.1:3478", "192.0.2.7:3478", "192.0.2.7:9641" };
+	struct run r;
+	struct turnd_settings *s = settings(&r, "user=a:b\nlistening-ip=0.0.0.0\nadmin-ip=192.0.2.7\n");
+	char text[ENDPOINT_TEXT];
+	(void)state;
+
+	assert_int_equal(s->turn.policy.n_own_services, 3);
+	for (size_t i = 0; i < 3; i++)
+		assert_string_equal(endpoint_format(&s->turn.policy.own_services[i], text), expected[i]);
+	assert_int_equal(s->turn.policy.n_directed_broadcasts, 1);
+	turnd_settings_free(s);
+	end(&r);
+}
+
+static void relay_addresses_follow_the_listeners_and_external_ip(void **state)
+{
+	static const struct interfaces host = {
+		.ip = { { 4, { 127, 0, 0, 1 } }, { 4, { 10, 0, 0, 7 } }, { 4, { 10, 0, 0, 8 } }, { 6, { [15] = 1 } } }, .n = 4,
+	};
+	static const struct { const char *lines, *relays; } cases[] = {
+		{ "", "10.0.0.7=10.0.0.7 10.0.0.8=10.0.0.8 " },
+		{ "listening-ip=::\n", "::1=::1 " },
+		{ "listening-ip=10.0.0.8\nlistening-ip=10.0.0.8\n", "10.0.0.8=10.0.0.8 " },
+		{ "listening-ip=0.0.0.0\nrelay-ip=10.0.0.9\n", "10.0.0.9=10.0.0.9 " },
+		{ "external-ip=192.0.2.1\n", "10.0.0.7=192.0.2.1 10.0.0.8=192.0.2.1 " },
+		{ "external-ip=192.0.2.2/10.0.0.8\nexternal-ip=192.0.2.1\nexternal-ip=2001:db8::1\n",
+		  "10.0.0.7=192.0.2.1 10.0.0.8=192.0.2.2 " },
+		{ "relay-ip=10.0.0.7\nrelay-ip=2001:db8::7\nexternal-ip=2001:db8::1\n",
+		  "10.0.0.7=10.0.0.7 2001:db8::7=2001:db8::1 " },
+	};
+	(void)state;
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		char lines[256], got[512] = "", a[IP_TEXT], b[IP_TEXT];
+		struct relay_pair pairs[ADDRESSES_MAX];
+		struct run r;
+		size_t n, len = 0;
+		snprintf(lines, sizeof(lines), "user=a:b\n%s", cases[i].lines);
+		start(&r, lines);
+		assert_true(config_relays(&r.config, &host, pairs, &n, NULL));
+		for (size_t k = 0; k < n; k++)
+			len += (size_t)snprintf(got + len, sizeof(got) - len, "%s=%s ", ip_format(&pairs[k].ip, a),
+						ip_format(&pairs[k].advertised, b));
+		assert_string_equal(got, cases[i].relays);
+		end(&r);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_mistake_is_said_in_a_sentence),
+		cmocka_unit_test(a_configuration_of_coturn_is_taken),
+		cmocka_unit_test(every_option_of_a_usual_coturn_file_is_known),
+		cmocka_unit_test(without_secret_loopback_serves_binding_only),
+		cmocka_unit_test(users_have_the_key_of_the_rfc),
+		cmocka_unit_test(secrets_come_from_options_and_from_a_file),
+		cmocka_unit_test(ranges_have_both_ends),
+		cmocka_unit_test(listening_and_admin_addresses_are_no_peers),
+		cmocka_unit_test(relay_addresses_follow_the_listeners_and_external_ip),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,251 @@
+#include "turnd/io/workers.h"
+
+#include "common/base/log.h"
+#include "common/base/random.h"
+#include "common/crypto/digest.h"
+#include "turnd/core/counters.h"
+#include "turnd/core/quota.h"
+#include "turnd/io/cpus.h"
+#include "turnd/io/path_udp.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+
+enum {
+	LISTENER_BUFFER = 4 << 20, RELAY_BUFFER = 256 << 10,
+	/* Descriptors that relays may not take: the log, admin connections, and what each worker has. */
+	RESERVED = 256, RESERVED_WORKER = 16
+};
+
+static void say_first(void *ctx, const char *option, size_t i, const char *sentence)
+{
+	char *why = ctx;
+	(void)i;
+
+	if (why[0] == '\0')
+		snprintf(why, 256, "%s: %s", option, sentence);
+}
+
+/* Relay addresses that the configuration names must work; of those found on the host, at least one. */
+static bool open_relay_addresses(struct workers *ws, const struct interfaces *host, char why[256])
+{
+	const struct turnd_config *c = ws->config;
+	const struct complaints say = { say_first, why };
+	struct relay_pair pairs[ADDRESSES_MAX];
+	size_t n;
+
+	if (!config_relays(c, host, pairs, &n, &say))
+		return false;
+	for (size_t i = 0; i < n; i++) {
+		char text[IP_TEXT];
+		int rc = relay_address_probe(&pairs[i].ip);
+		if (rc != 0 && c->relay_ip.n > 0) {
+			snprintf(why, 256, "relay-ip: %s cannot be used: %s", ip_format(&pairs[i].ip, text), strerror(rc));
+			return false;
+		}
+		if (rc == 0 && relay_addresses_add(&ws->addresses, &pairs[i].ip, &pairs[i].advertised, c->min_port, c->max_port,
+						   ws->n) < 0) {
+			snprintf(why, 256, "no memory for the relay ports of %s", ip_format(&pairs[i].ip, text));
+			return false;
+		}
+	}
+	if (ws->addresses.n > 0)
+		return true;
+	snprintf(why, 256, "no relay address: no address of this host can be used for relays; give relay-ip");
+	return false;
+}
+
+/* A second process would silently join the group and take half the flows. */
+static bool ports_are_free(const struct endpoint *listeners, size_t n, char why[256])
+{
+	for (size_t i = 0; i < n; i++) {
+		char text[ENDPOINT_TEXT];
+		int rc = path_udp_probe(&listeners[i]);
+		if (rc == 0)
+			continue;
+		snprintf(why, 256, "cannot listen on %s (UDP): %s", endpoint_format(&listeners[i], text),
+			 rc == EADDRINUSE ? "address already in use: is another TURN server running there?" : strerror(rc));
+		return false;
+	}
+	return true;
+}
+
+/* Without listening-ip an IPv6 address is wanted only if the host has IPv6. */
+static size_t listeners_of(const struct turnd_config *c, struct endpoint out[ADDRESSES_MAX])
+{
+	size_t n = config_listeners(c, out, NULL);
+
+	if (c->listening_ip.n == 0 && path_udp_probe(&out[1]) == EAFNOSUPPORT)
+		n = 1;
+	return n;
+}
+
+static unsigned descriptor_limit(unsigned workers)
+{
+	struct rlimit l;
+	unsigned reserve = RESERVED + RESERVED_WORKER * workers;
+
+	if (getrlimit(RLIMIT_NOFILE, &l) < 0)
+		return 1024 - RESERVED;
+	if (l.rlim_cur == RLIM_INFINITY || l.rlim_cur > 1 << 24)
+		return 1 << 24;
+	return l.rlim_cur > 2 * reserve ? (unsigned)l.rlim_cur - reserve : (unsigned)l.rlim_cur / 2;
+}
+
+static bool make_shared(struct workers *ws, char why[256])
+{
+	const struct complaints say = { say_first, why };
+	struct interfaces host;
+
+	interfaces_read(&host);
+	random_bytes(ws->nonce_key, sizeof(ws->nonce_key));
+	ws->addresses.max_sockets = descriptor_limit(ws->n);
+	if ((ws->quota = quota_new(ws->config->user_quota, ws->config->total_quota)) == NULL) {
+		snprintf(why, 256, "no memory");
+		return false;
+	}
+	ws->settings = turnd_settings_new(ws->config, &host, ws->nonce_key, ws->quota, &say);
+	return ws->settings != NULL && open_relay_addresses(ws, &host, why);
+}
+
+static bool make_workers(struct workers *ws, const struct endpoint *listeners, size_t n, char why[256])
+{
+	size_t buffer = ws->config->sock_buf_size;
+
+	for (unsigned i = 0; i < ws->n; i++) {
+		const struct worker_options o = {
+			.index = i, .listeners = listeners, .n_listeners = n, .addresses = &ws->addresses,
+			.listener_buffer = buffer != 0 ? buffer : LISTENER_BUFFER, .relay_buffer = buffer != 0 ? buffer : RELAY_BUFFER,
+			.settings = &ws->settings->turn,
+		};
+		if ((ws->v[i] = worker_new(&o, why)) == NULL)
+			return false;
+	}
+	for (unsigned i = 0; i < ws->n; i++) {
+		int rc = worker_start(ws->v[i]);
+		if (rc < 0) {
+			snprintf(why, 256, "cannot start the thread of worker %u: %s", i, uv_strerror(rc));
+			return false;
+		}
+	}
+	return true;
+}
+
+static void say_what_is_served(const struct workers *ws, const struct endpoint *listeners, size_t n)
+{
+	char at[ENDPOINT_TEXT], told[IP_TEXT];
+
+	for (size_t i = 0; i < n; i++)
+		LOG(LOG_INFO, "listening", LOG_STR("transport", "udp"), LOG_STR("at", endpoint_format(&listeners[i], at)));
+	for (size_t i = 0; i < ws->addresses.n; i++) {
+		const struct relay_address *a = &ws->addresses.v[i];
+		LOG(LOG_INFO, "relaying", LOG_STR("address", ip_format(&a->ip, at)),
+		    LOG_STR("advertised", ip_format(&a->advertised, told)), LOG_UINT("min_port", ws->config->min_port),
+		    LOG_UINT("max_port", ws->config->max_port));
+	}
+	LOG(LOG_INFO, "serving", LOG_SPAN("realm", ws->settings->turn.realm), LOG_UINT("workers", ws->n),
+	    LOG_UINT("secrets", ws->settings->turn.n_secrets), LOG_UINT("users", ws->settings->turn.n_users),
+	    LOG_UINT("max_relays", ws->addresses.max_sockets));
+	if (ws->settings->turn.no_auth)
+		LOG(LOG_WARNING, "open_relay", LOG_STR("msg", "no-auth: everybody who can reach this server can use it"));
+	if (ws->settings->turn.policy.allow_loopback)
+		LOG(LOG_WARNING, "loopback_peers", LOG_STR("msg", "clients can reach the services of this host through the relay"));
+}
+
+struct workers *workers_start(const struct turnd_config *config, char why[256])
+{
+	struct endpoint listeners[ADDRESSES_MAX];
+	struct workers *ws = calloc(1, sizeof(*ws));
+	size_t n = listeners_of(config, listeners);
+
+	why[0] = '\0';
+	if (ws == NULL) {
+		snprintf(why, 256, "no memory");
+		return NULL;
+	}
+	ws->config = config;
+	ws->n = config->threads != 0 ? config->threads : cpus_available();
+	ws->v = calloc(ws->n, sizeof(*ws->v));
+	if (ws->v == NULL)
+		snprintf(why, 256, "no memory");
+	else if (ports_are_free(listeners, n, why) && make_shared(ws, why) && make_workers(ws, listeners, n, why)) {
+		say_what_is_served(ws, listeners, n);
+		return ws;
+	}
+	workers_stop(ws);
+	workers_free(ws);
+	return NULL;
+}
+
+void workers_drain(struct workers *ws)
+{
+	ws->draining = true;
+	for (unsigned i = 0; i < ws->n; i++)
+		worker_drain(ws->v[i]);
+}
+
+unsigned workers_allocations(const struct workers *ws)
+{
+	uint64_t n = 0;
+
+	for (unsigned i = 0; i < ws->n; i++)
+		for (unsigned t = 0; t < TURN_TRANSPORTS; t++)
+			n += count_read(&worker_counters(ws->v[i])->allocations_current[t]);
+	return (unsigned)n;
+}
+
+bool workers_settled(struct workers *ws)
+{
+	for (unsigned i = 0; i < ws->n; i++)
+		if (worker_settings_in_use(ws->v[i]) != &ws->settings->turn)
+			return false;
+	turnd_settings_free(ws->retired);
+	ws->retired = NULL;
+	return true;
+}
+
+bool workers_reload(struct workers *ws, const struct turnd_config *config, const struct complaints *say)
+{
+	struct turnd_settings *s;
+	struct interfaces host;
+
+	if (!workers_settled(ws)) {
+		config_complain(say, "realm", 0, "the last reload is not finished");
+		return false;
+	}
+	interfaces_read(&host);
+	if ((s = turnd_settings_new(config, &host, ws->nonce_key, ws->quota, say)) == NULL)
+		return false;
+	quota_limits(ws->quota, config->user_quota, config->total_quota);
+	ws->retired = ws->settings;
+	ws->settings = s;
+	ws->config = config;
+	for (unsigned i = 0; i < ws->n; i++)
+		worker_settings(ws->v[i], &s->turn);
+	return true;
+}
+
+void workers_stop(struct workers *ws)
+{
+	for (unsigned i = 0; ws->v != NULL && i < ws->n; i++)
+		if (ws->v[i] != NULL)
+			worker_stop(ws->v[i]);
+	for (unsigned i = 0; ws->v != NULL && i < ws->n; i++)
+		if (ws->v[i] != NULL)
+			worker_join(ws->v[i]);
+}
+
+void workers_free(struct workers *ws)
+{
+	for (unsigned i = 0; ws->v != NULL && i < ws->n; i++)
+		worker_free(ws->v[i]);
+	free(ws->v);
+	turnd_settings_free(ws->settings);
+	turnd_settings_free(ws->retired);
+	quota_free(ws->quota);
+	relay_addresses_close(&ws->addresses);
+	secret_wipe(ws->nonce_key, sizeof(ws->nonce_key));
+	free(ws);
+}

@@ -1,0 +1,61 @@
+/* turnd - a TURN server (RFC 8656). Start reading at core/turn_server.h; io/worker.h has the picture of a packet's way. */
+#include "common/base/log.h"
+#include "turnd/config.h"
+#include "turnd/io/report.h"
+#include "turnd/io/workers.h"
+
+static void *start(uv_loop_t *loop, const void *config, char why[256])
+{
+	(void)loop;		/* the workers have loops of their own; main's serves signals and the admin listener */
+	return workers_start(config, why);
+}
+
+static void drain(void *self)
+{
+	workers_drain(self);
+}
+
+static bool drained(void *self)
+{
+	return workers_allocations(self) == 0;
+}
+
+static void stop(void *self)
+{
+	workers_stop(self);
+}
+
+static void release(void *self)
+{
+	workers_free(self);
+}
+
+static bool ready(void *self, const char **why_not)
+{
+	const struct workers *ws = self;
+
+	*why_not = "draining";
+	return !ws->draining;
+}
+
+static void metrics(void *self, struct buf *out)
+{
+	report_metrics(self, out);
+}
+
+static void status(void *self, struct buf *out)
+{
+	report_status(self, out);
+}
+
+int main(int argc, char **argv)
+{
+	static const struct service turnd = {
+		.name = "turnd", .purpose = "TURN server: relays media for WebRTC calls",
+		.options = turnd_options, .config_size = sizeof(struct turnd_config), .check = turnd_check,
+		.start = start, .drain = drain, .drained = drained, .stop = stop, .free = release,
+		.admin = { .ready = ready, .metrics = metrics, .status = status },
+	};
+
+	return service_main(&turnd, argc, argv);
+}
