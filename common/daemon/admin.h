@@ -17,7 +17,15 @@ struct admin_ops {
 	void (*status)(void *ctx, struct buf *out);	/* a JSON object; NULL: {} */
 };
 
-struct http_server *admin_start(uv_loop_t *loop, const struct endpoint *at, const struct admin_ops *ops, void *ctx,
-				char why[128]);		/* NULL: why[] says it */
+struct admin {			/* embedded; must stay until the loop is empty */
+	struct http_server *http;
+	const struct admin_ops *ops;
+	void *ctx;
+};
+
+/* -1: why[] says it; what was opened is closing. */
+int admin_start(struct admin *a, uv_loop_t *loop, const struct endpoint *at, const struct admin_ops *ops, void *ctx,
+		char why[128]);
+void admin_stop(struct admin *a);	/* asynchronous; fine on a zeroed one, and twice */
 
 #endif

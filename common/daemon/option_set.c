@@ -185,19 +185,22 @@ static void take_text(struct options *o, const struct origin *at, const struct o
 		option_bad(o, at, span_str(row->name), "no memory is left for it");
 }
 
+static struct span without_cr(struct span s)
+{
+	s.len -= s.len > 0 && s.p[s.len - 1] == '\r';
+	return s;
+}
+
 /* The content of a file that holds a secret: one, or in a list's case one a line. */
 static void take_secret_text(struct options *o, const struct origin *at, const struct option *row, struct span text)
 {
 	if (!option_is_list(row)) {
-		if (text.len > 0 && text.p[text.len - 1] == '\n')
-			text.len--;
-		if (text.len > 0 && text.p[text.len - 1] == '\r')
-			text.len--;
-		take_text(o, at, row, text);
+		text.len -= text.len > 0 && text.p[text.len - 1] == '\n';
+		take_text(o, at, row, without_cr(text));
 		return;
 	}
 	while (text.len > 0) {
-		struct span line = text_trim(text_cut(&text, '\n'));
+		struct span line = text_trim(without_cr(text_cut(&text, '\n')));
 		if (line.len > 0)
 			take_text(o, at, row, line);
 	}

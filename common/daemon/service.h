@@ -1,13 +1,18 @@
 /* service.h - what makes a program a daemon. main() is `return service_main(&turnd, argc, argv);`.
  *
- * Order: options -> log -> descriptor limit raised -> start() (bind) -> admin listener -> privileges dropped
- * (proc-user, proc-group) -> pidfile -> READY=1 to systemd -> run. SIGTERM: drain(); the loop ends when
- * drained() or after drain-timeout (25 s); a second SIGTERM, or SIGINT: at once. SIGHUP: reload(). Then
- * stop(), every handle closes, and uv_loop_close() must say that nothing is left: if not, the leak is logged and the exit
- * status is 70. Core dumps are off (PR_SET_DUMPABLE 0) unless `core-dumps` is set; SIGPIPE is ignored.
+ *	options -> log -> descriptor limit raised -> start() (bind) -> admin listener -> pidfile
+ *	-> privileges dropped (proc-user, proc-group) -> READY=1 to systemd -> the loop runs
  *
- * Common options (SERVICE_OPTIONS) are part of every daemon's table; struct service_config is the first
- * member of every config struct.
+ *	RUNNING --SIGTERM--> DRAINING --drained(), drain-timeout, SIGTERM--> STOPPING --loop empty--> exit 0
+ *	   \--------------------------SIGINT-----------------------------------^
+ *
+ * SIGHUP reopens the log file and calls reload(). After stop() every handle closes, and uv_loop_close() must say that
+ * nothing is left: if something is after five seconds, the leak is logged, by kind of handle, and the exit status is 70.
+ * A start that fails says one sentence on standard error and in the log; the exit status is 1.
+ * Core dumps are off (PR_SET_DUMPABLE 0) unless `core-dumps` is set; SIGPIPE is ignored.
+ *
+ * The configuration file is /etc/<name>.conf unless -c names another. Common options (SERVICE_OPTIONS) are part of
+ * every daemon's table; struct service_config is the first member of every config struct.
  */
 #ifndef COMMON_DAEMON_SERVICE_H
 #define COMMON_DAEMON_SERVICE_H
@@ -56,16 +61,18 @@ struct service {
 	const struct option *options;
 	size_t config_size;
 	bool (*check)(struct options *o, void *config);		/* may be NULL */
-	/* Binds and starts on the main loop; what it returns is `self` below. NULL with a sentence in why[]. */
+	/* Binds and starts on the main loop; what it returns is `self` below. NULL with a sentence in why[]: what it
+	 * opened is closing then, and closes as the loop turns. */
 	void *(*start)(uv_loop_t *loop, const void *config, char why[256]);
 	void (*drain)(void *self);		/* take no new work */
 	bool (*drained)(void *self);		/* polled every 100 ms while draining */
 	void (*reload)(void *self);		/* SIGHUP; may be NULL */
 	void (*stop)(void *self);		/* close all handles; called once; memory may go when they have closed */
-	void (*free)(void *self);		/* the loop is empty */
-	struct admin_ops admin;			/* ctx is self */
+	void (*free)(void *self);		/* the loop is empty; not called if something leaked */
+	struct admin_ops admin;			/* ctx is self; `ready` is not asked while draining; metrics: the daemon's own */
 };
 
+/* Once in a process: signals and the log are the process' own. */
 int service_main(const struct service *s, int argc, char **argv);
 
 #endif

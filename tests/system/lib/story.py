@@ -25,6 +25,7 @@ import traceback
 from web import http
 
 BUILD = pathlib.Path(os.environ.get("BUILD", "build/release")).resolve()
+DAEMONS = ("roomd", "signald", "turnd")
 SLOW = 4 if any(m in str(BUILD) for m in ("asan", "tsan", "cov")) else 1    # sanitizers: time limits times this
 
 
@@ -62,8 +63,9 @@ class Daemon:
         self.name = name
         self.log_path = story.dir / f"{name}-{len(story.daemons)}.log"
         self.admin_port = free_port()
-        command = [str(BUILD / "bin" / name), f"--admin-port={self.admin_port}", *args]
-        clean = {k: v for k, v in os.environ.items() if not k.startswith(("ROOMD_", "SIGNALD_", "TURND_"))}
+        folder = "bin" if name in DAEMONS else "system"     # else a helper, made from tests/system/NAME.c
+        command = [str(BUILD / folder / name), f"--admin-port={self.admin_port}", *args]
+        clean = {k: v for k, v in os.environ.items() if not k.startswith(tuple(d.upper() + "_" for d in DAEMONS))}
         with open(self.log_path, "wb") as log:
             self.process = subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, env={**clean, **env})
         self.expected = 0
