@@ -12,24 +12,24 @@ const struct option roomd_options[] = {
 	  .help = "address to listen on; repeatable" },
 	{ .name = "listening-port", .kind = OPT_PORT, .offset = FIELD(listening_port), .def = "8080", .min = "0", .max = "65535",
 	  .help = "its port; 0: any free one" },
-	{ .name = "public-url", .kind = OPT_STRINGS, .offset = FIELD(public_url), .def = "http://localhost:8080",
+	{ .name = "public-url", .kind = OPT_STRINGS, .offset = FIELD(site.public_url), .def = "http://localhost:8080",
 	  .help = "base of all links: the one that a request named, else the first; repeatable" },
 	{ .name = "redis", .kind = OPT_STRING, .offset = FIELD(redis),
 	  .help = "unix:///path or redis://[user:password@]host[:port]; without it rooms live in this process" },
-	{ .name = "signal-server", .kind = OPT_STRINGS, .offset = FIELD(signal_server), .def = "ws://localhost:8089",
+	{ .name = "signal-server", .kind = OPT_STRINGS, .offset = FIELD(site.signal_server), .def = "ws://localhost:8089",
 	  .help = "where clients find signald, and behind a blank, if it is another place, where roomd does: "
 		  "\"wss://signal.example.org http://10.0.0.2:8089\"; repeatable" },
 	{ .name = "trusted-signal", .kind = OPT_STRINGS, .offset = FIELD(trusted_signal), .def = "127.0.0.1,::1",
 	  .help = "addresses that may POST /bye/<room>/<client>, as signald without Redis and Collider do; repeatable" },
-	{ .name = "turn-server", .kind = OPT_STRINGS, .offset = FIELD(turn_server),
+	{ .name = "turn-server", .kind = OPT_STRINGS, .offset = FIELD(site.turn_server),
 	  .help = "turn:host[:port][?transport=udp|tcp] or turns:..., given to clients with a credential; repeatable" },
-	{ .name = "stun-server", .kind = OPT_STRINGS, .offset = FIELD(stun_server),
+	{ .name = "stun-server", .kind = OPT_STRINGS, .offset = FIELD(site.stun_server),
 	  .help = "stun:host[:port], given to clients; repeatable" },
-	{ .name = "static-auth-secret", .kind = OPT_SECRET, .offset = FIELD(static_auth_secret),
+	{ .name = "static-auth-secret", .kind = OPT_SECRET, .offset = FIELD(site.static_auth_secret),
 	  .help = "the TURN REST secret that turnd has too" },
-	{ .name = "api-key", .kind = OPT_SECRETS, .offset = FIELD(api_key),
+	{ .name = "api-key", .kind = OPT_SECRETS, .offset = FIELD(site.api_key),
 	  .help = "iceconfig and /turn want one of these keys; pages are given the first; repeatable" },
-	{ .name = "credential-lifetime", .kind = OPT_MSEC, .offset = FIELD(credential_lifetime), .def = "24h", .min = "1m",
+	{ .name = "credential-lifetime", .kind = OPT_MSEC, .offset = FIELD(site.credential_lifetime), .def = "24h", .min = "1m",
 	  .max = "24h", .help = "how long a TURN credential is valid" },
 	{ .name = "realm", .kind = OPT_STRING, .offset = FIELD(realm), .help = "realm of the TURN servers, as turnd has it" },
 	{ .name = "room-capacity", .kind = OPT_UINT, .offset = FIELD(room_capacity), .def = "2", .min = "2", .max = "8",
@@ -91,14 +91,14 @@ bool roomd_config_check(struct options *o, void *config)
 
 	if (!addresses_valid(o, "trusted-signal", &c->trusted_signal))
 		good = false;
-	if (!site_init(&site, c, site_complaint, o))
+	if (!site_init(&site, &c->site, site_complaint, o))
 		good = false;
 	site_close(&site);
 	if (!only_loopback(&c->listening_ip) && !options_given(o, "public-url")) {
 		options_bad(o, "public-url", 0, "must be given where strangers can come in: links are made of it");
 		good = false;
 	}
-	if (c->turn_server.n > 0 && c->static_auth_secret == NULL) {
+	if (c->site.turn_server.n > 0 && c->site.static_auth_secret == NULL) {
 		options_bad(o, "static-auth-secret", 0, "is missing: without it clients get no credential for the turn-server");
 		good = false;
 	}

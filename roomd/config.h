@@ -6,20 +6,15 @@
 #define ROOMD_CONFIG_H
 
 #include "common/daemon/service.h"
+#include "roomd/site.h"
 
 struct roomd_config {
 	struct service_config service;	/* first: SERVICE_OPTIONS */
+	struct site_options site;
 	struct string_list listening_ip;
 	uint16_t listening_port;
-	struct string_list public_url;
 	char *redis;			/* NULL: rooms in memory */
-	struct string_list signal_server;
 	struct string_list trusted_signal;
-	struct string_list turn_server;
-	struct string_list stun_server;
-	char *static_auth_secret;
-	struct string_list api_key;
-	msec_t credential_lifetime;
 	char *realm;
 	unsigned room_capacity;
 	char *web_root;

@@ -1,6 +1,6 @@
 #include "roomd/ice_config.h"
 
-#include <ctype.h>
+#include <stdio.h>
 
 #include "common/base/text.h"
 #include "common/proto/ids.h"
@@ -36,7 +36,7 @@ int ice_uri_rank(struct span uri)
 
 bool ice_key_valid(const struct site *site, struct span key)
 {
-	const struct string_list *keys = &site->config->api_key;
+	const struct string_list *keys = &site->options->api_key;
 	bool found = keys->n == 0;
 
 	for (size_t i = 0; i < keys->n; i++)
@@ -47,9 +47,9 @@ bool ice_key_valid(const struct site *site, struct span key)
 
 static bool mint(const struct site *site, struct span name, int64_t now, struct turn_cred *out)
 {
-	uint32_t ttl = (uint32_t)(site->config->credential_lifetime / 1000);
+	uint32_t ttl = (uint32_t)(site->options->credential_lifetime / 1000);
 
-	return turn_cred_mint(out, span_str(site->config->static_auth_secret), name, now, ttl) == 0;
+	return turn_cred_mint(out, span_str(site->options->static_auth_secret), name, now, ttl) == 0;
 }
 
 static void put_uris(struct buf *out, const char *key, const char *const *uris, size_t n)
@@ -62,7 +62,7 @@ static void put_uris(struct buf *out, const char *key, const char *const *uris, 
 
 bool ice_write_config(const struct site *site, int64_t now, struct buf *out)
 {
-	const struct roomd_config *c = site->config;
+	const struct site_options *c = site->options;
 	char name[CLIENT_ID_SIZE], lifetime[24];
 	struct turn_cred cred;
 
@@ -99,7 +99,7 @@ bool ice_write_turn(const struct site *site, struct span name, int64_t now, stru
 	/* Without TURN servers all members stand there all the same: the oldest clients fail without them (R47). */
 	if (site->n_turn_uris > 0 && !mint(site, name, now, &cred))
 		return false;
-	snprintf(ttl, sizeof(ttl), "%llu", (unsigned long long)(site->config->credential_lifetime / 1000));
+	snprintf(ttl, sizeof(ttl), "%llu", (unsigned long long)(site->options->credential_lifetime / 1000));
 	json_open(out, NULL, '{');
 	json_string(out, "username", span_str(cred.username));
 	json_string(out, "password", span_str(cred.password));

@@ -161,8 +161,8 @@ static void put_ice(struct buf *out, struct args *a, const struct site *site, co
 	const struct origin *ice = ice_base(site, ts, base);
 	char url[ORIGIN_TEXT_SIZE], random_name[CLIENT_ID_SIZE];
 
-	if (key.len == 0 && site->config->api_key.n > 0)
-		key = span_str(site->config->api_key.v[0]);
+	if (key.len == 0 && site->options->api_key.n > 0)
+		key = span_str(site->options->api_key.v[0]);
 	if (site_gives_ice(site) && !(ts.p != NULL && ts.len == 0)) {
 		buf_addf(inner, "%s/v1alpha/iceconfig?key=", origin_format(ice, false, ice->tls, url));
 		percent_encode(key, inner);

@@ -92,7 +92,7 @@ static int http_open(struct roomd *d, char why[256])
 		if (http_server_listen(d->http, &o, why) != 0)
 			return -1;
 		struct endpoint at = http_server_at(d->http, (unsigned)i);
-		LOG(LOG_INFO, "listening", LOG_ENDPOINT("at", &at), LOG_STR("public_url", c->public_url.v[0]));
+		LOG(LOG_INFO, "listening", LOG_ENDPOINT("at", &at), LOG_STR("public_url", c->site.public_url.v[0]));
 	}
 	return 0;
 }
@@ -179,13 +179,13 @@ static void *roomd_start(uv_loop_t *loop, const void *config, char why[256])
 	buf_init(&d->policy, PAGE_POLICY_LIMIT);
 	uv_timer_init(loop, &d->tick);
 	d->tick.data = d;
-	if (!site_init(&d->site, d->config, no_complaint, NULL) ||
+	if (!site_init(&d->site, &d->config->site, no_complaint, NULL) ||
 	    metrics_init(&d->metrics, roomd_metrics, ROOMD_METRICS) != 0 || !page_write_policy(&d->site, &d->policy))
 		goto stop;
 	d->assets = assets_load(d->config->web_root, why);
 	if (d->assets == NULL || store_open(d, why) != 0)
 		goto stop;
-	d->signal = signal_link_new(loop, &d->site);
+	d->signal = signal_link_new(loop, &d->site, d->config->signal_deadline);
 	if (d->signal == NULL || http_open(d, why) != 0)
 		goto stop;
 	uv_timer_start(&d->tick, on_tick, TICK_MS, TICK_MS);

@@ -9,9 +9,9 @@
 #include "common/net/http_server.h"
 #include "common/redis/redis_route.h"
 #include "roomd/assets.h"
+#include "roomd/config.h"
 #include "roomd/room_store.h"
 #include "roomd/signal_link.h"
-#include "roomd/site.h"
 
 enum roomd_metric {
 	M_JOIN_SUCCESS, M_JOIN_FULL, M_JOIN_UNAVAILABLE, M_JOIN_ERROR,

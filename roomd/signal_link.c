@@ -43,7 +43,7 @@ struct signal_link {
 
 static void on_answer(void *ctx, enum http_call_result r, int status, struct span body);
 
-struct signal_link *signal_link_new(uv_loop_t *loop, const struct site *site)
+struct signal_link *signal_link_new(uv_loop_t *loop, const struct site *site, msec_t deadline)
 {
 	struct signal_link *l = calloc(1, sizeof(*l));
 
@@ -57,7 +57,7 @@ struct signal_link *signal_link_new(uv_loop_t *loop, const struct site *site)
 	for (size_t i = 0; i < site->n_signals; i++) {
 		struct http_client_options o = {
 			.host = site->signals[i].inner.host, .port = site->signals[i].inner.port,
-			.connections = CONNECTIONS, .waiting = WAITING, .deadline = site->config->signal_deadline,
+			.connections = CONNECTIONS, .waiting = WAITING, .deadline = deadline,
 		};
 		l->clients[i] = http_client_new(loop, &o);
 		if (l->clients[i] == NULL)

@@ -23,7 +23,8 @@ enum { SIGNAL_LANE_WAITING = 256, SIGNAL_BYTES_WAITING = 64 * 1024 * 1024 };	/* 
 /* signald took it, or not. Exactly once. */
 typedef void (*signal_link_cb)(void *ctx, bool taken);
 
-struct signal_link *signal_link_new(uv_loop_t *loop, const struct site *site);	/* site is borrowed; NULL: no memory */
+/* site is borrowed. deadline: for signald to take a message. NULL: no memory. */
+struct signal_link *signal_link_new(uv_loop_t *loop, const struct site *site, msec_t deadline);
 
 /* The spans are copied. Not taken (too much waits, no memory) is told from inside this call. */
 void signal_link_forward(struct signal_link *l, const struct signal_server *to, struct span room, struct span client,

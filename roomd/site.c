@@ -31,9 +31,9 @@ static const char *signal_parse(struct signal_server *s, struct span text)
 static void sort_turn_uris(struct site *s)
 {
 	for (int rank = 0; rank <= 2; rank++)
-		for (size_t i = 0; i < s->config->turn_server.n; i++)
-			if (ice_uri_rank(span_str(s->config->turn_server.v[i])) == rank)
-				s->turn_uris[s->n_turn_uris++] = s->config->turn_server.v[i];
+		for (size_t i = 0; i < s->options->turn_server.n; i++)
+			if (ice_uri_rank(span_str(s->options->turn_server.v[i])) == rank)
+				s->turn_uris[s->n_turn_uris++] = s->options->turn_server.v[i];
 }
 
 static bool check_uris(const struct string_list *l, bool turn, const char *option, complain bad, void *ctx)
@@ -49,31 +49,31 @@ static bool check_uris(const struct string_list *l, bool turn, const char *optio
 	return good;
 }
 
-bool site_init(struct site *s, const struct roomd_config *config, complain bad, void *ctx)
+bool site_init(struct site *s, const struct site_options *options, complain bad, void *ctx)
 {
 	const char *why;
 	bool good;
 
-	*s = (struct site){ .config = config };
-	s->bases = calloc(config->public_url.n + 1, sizeof(*s->bases));
-	s->signals = calloc(config->signal_server.n + 1, sizeof(*s->signals));
-	s->turn_uris = calloc(config->turn_server.n + 1, sizeof(*s->turn_uris));
+	*s = (struct site){ .options = options };
+	s->bases = calloc(options->public_url.n + 1, sizeof(*s->bases));
+	s->signals = calloc(options->signal_server.n + 1, sizeof(*s->signals));
+	s->turn_uris = calloc(options->turn_server.n + 1, sizeof(*s->turn_uris));
 	if (s->bases == NULL || s->signals == NULL || s->turn_uris == NULL)
 		goto close;
-	good = check_uris(&config->turn_server, true, "turn-server", bad, ctx);
-	if (!check_uris(&config->stun_server, false, "stun-server", bad, ctx))
+	good = check_uris(&options->turn_server, true, "turn-server", bad, ctx);
+	if (!check_uris(&options->stun_server, false, "stun-server", bad, ctx))
 		good = false;
-	if (config->public_url.n == 0 || config->signal_server.n == 0) {
-		bad(ctx, config->public_url.n == 0 ? "public-url" : "signal-server", 0, "must be given at least once");
+	if (options->public_url.n == 0 || options->signal_server.n == 0) {
+		bad(ctx, options->public_url.n == 0 ? "public-url" : "signal-server", 0, "must be given at least once");
 		good = false;
 	}
-	for (size_t i = 0; i < config->public_url.n; i++)
-		if (!origin_parse(&s->bases[s->n_bases++], span_str(config->public_url.v[i]), false)) {
+	for (size_t i = 0; i < options->public_url.n; i++)
+		if (!origin_parse(&s->bases[s->n_bases++], span_str(options->public_url.v[i]), false)) {
 			bad(ctx, "public-url", i, "must be http://host[:port] or https://host[:port], without a path");
 			good = false;
 		}
-	for (size_t i = 0; i < config->signal_server.n; i++)
-		if ((why = signal_parse(&s->signals[s->n_signals++], span_str(config->signal_server.v[i]))) != NULL) {
+	for (size_t i = 0; i < options->signal_server.n; i++)
+		if ((why = signal_parse(&s->signals[s->n_signals++], span_str(options->signal_server.v[i]))) != NULL) {
 			bad(ctx, "signal-server", i, why);
 			good = false;
 		}
@@ -121,5 +121,5 @@ const struct signal_server *site_signal_at(const struct site *s, struct span aut
 
 bool site_gives_ice(const struct site *s)
 {
-	return s->n_turn_uris > 0 || s->config->stun_server.n > 0;
+	return s->n_turn_uris > 0 || s->options->stun_server.n > 0;
 }

@@ -6,8 +6,15 @@
 #ifndef ROOMD_SITE_H
 #define ROOMD_SITE_H
 
-#include "roomd/config.h"
 #include "common/base/origin.h"
+#include "common/daemon/options.h"
+
+struct site_options {		/* as the configuration gives them; part of struct roomd_config */
+	struct string_list public_url, signal_server, turn_server, stun_server;
+	struct string_list api_key;
+	char *static_auth_secret;	/* there, if there is a turn_server */
+	msec_t credential_lifetime;
+};
 
 struct signal_server {
 	struct origin public_at;	/* where clients connect */
@@ -16,18 +23,18 @@ struct signal_server {
 };
 
 struct site {
-	const struct roomd_config *config;
+	const struct site_options *options;
 	struct origin *bases;		/* public-url */
 	size_t n_bases;
 	struct signal_server *signals;
 	size_t n_signals;
-	const char **turn_uris;		/* UDP first, then TCP, then TLS; the strings are config's */
+	const char **turn_uris;		/* UDP first, then TCP, then TLS; the strings are the options' */
 	size_t n_turn_uris;
 };
 
 /* Builds it; every complaint about an option goes to `bad` with that option's name and element, and the answer is false.
  * Otherwise false means no memory. */
-bool site_init(struct site *s, const struct roomd_config *config,
+bool site_init(struct site *s, const struct site_options *options,
 	       void (*bad)(void *ctx, const char *option, size_t i, const char *sentence), void *ctx);
 void site_close(struct site *s);	/* fine on a zeroed one */
 
