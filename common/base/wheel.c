@@ -60,7 +60,7 @@ static bool next_busy(const struct wheel *w, struct position *p)
 {
 	for (unsigned level = 0; level < WHEEL_LEVELS; level++) {
 		unsigned shift = level * WHEEL_BITS;
-		msec_t first = (w->now >> shift) + (level > 0);	/* above level 0 the current slot is empty */
+		msec_t first = w->now >> shift;
 		unsigned turn = (unsigned)first & DIGIT;
 		uint64_t busy = w->busy[level];
 

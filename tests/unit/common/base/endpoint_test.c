@@ -200,6 +200,22 @@ static void a_prefix_holds_what_shares_its_bits(void **state)
 	assert_false(ip_in_prefix(&none, &none, 0));
 }
 
+static void a_prefix_ends_at_exactly_its_last_bit(void **state)
+{
+	static const char *const addresses[] = { "170.85.0.255", "2001:db8:aaaa:5555::ff" };
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		struct ip_addr a = ip(addresses[i]);
+		for (unsigned bits = 0; bits < (a.family == 4 ? 32 : 128); bits++) {
+			struct ip_addr other = a;
+			other.b[bits / 8] ^= (uint8_t)(0x80 >> bits % 8);
+			assert_true(ip_in_prefix(&a, &other, bits));
+			assert_false(ip_in_prefix(&a, &other, bits + 1));
+		}
+	}
+}
+
 static void any_and_loopback_are_known(void **state)
 {
 	static const struct {
@@ -234,6 +250,7 @@ int main(void)
 		cmocka_unit_test(order_is_by_family_then_by_number),
 		cmocka_unit_test(endpoints_are_equal_if_address_and_port_are),
 		cmocka_unit_test(a_prefix_holds_what_shares_its_bits),
+		cmocka_unit_test(a_prefix_ends_at_exactly_its_last_bit),
 		cmocka_unit_test(any_and_loopback_are_known),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -31,7 +31,7 @@ static const struct span bad[] = {
 	SPAN_INIT("\\"), SPAN_INIT("\\x"), SPAN_INIT("\\U0041"), SPAN_INIT("\\0"), SPAN_INIT("\\u"), SPAN_INIT("\\u004"),
 	SPAN_INIT("\\u004g"), SPAN_INIT("\\u-041"), SPAN_INIT("\\u 041"), SPAN_INIT("\\ud800"), SPAN_INIT("\\udc00"),
 	SPAN_INIT("\\ud800x"), SPAN_INIT("\\ud800\\n"), SPAN_INIT("\\ud800\\u0041"), SPAN_INIT("\\ud800\\ud800"),
-	SPAN_INIT("\\ud800\\udc0"), SPAN_INIT("\\ud800\\ue000"), SPAN_INIT("\\ud800\\udbff"), SPAN_INIT("\xff"),
+	SPAN_INIT("\\ud800\\udc0"), SPAN_INIT("\\ud800\\ue000"), SPAN_INIT("\\udc00\\udc00"), SPAN_INIT("\\ud800\\udbff"), SPAN_INIT("\xff"),
 	SPAN_INIT("\xed\xa0\x80"), SPAN_INIT("a\xc3"), SPAN_INIT("\\\xc3\xa4"), SPAN_INIT("\xc0\x80"),
 };
 

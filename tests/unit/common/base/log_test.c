@@ -176,6 +176,29 @@ static void a_line_stays_within_4096_bytes_and_loses_whole_fields_only(void **st
 	cJSON_Delete(j);
 }
 
+static void a_line_may_be_filled_to_its_last_byte(void **state)
+{
+	struct log_field fields[17];
+	size_t longest = 0;
+	char value[256];
+
+	(void)state;
+	memset(value, 'v', sizeof(value));
+	for (unsigned i = 0; i < 15; i++)
+		fields[i] = LOG_SPAN("v", span_of(value, sizeof(value)));
+	fields[16] = (struct log_field){ .key = NULL };
+	log_setup(LOG_INFO, LOG_JSON, pipe_fd[1]);
+	for (size_t n = 1; n <= sizeof(value); n++) {
+		fields[15] = LOG_SPAN("last", span_of(value, n));
+		log_write(LOG_INFO, "e", fields);
+		written();
+		size_t len = strlen(line) + 1;
+		assert_int_equal(line[len - 2], '}');
+		longest = len > longest ? len : longest;
+	}
+	assert_int_equal(longest, 4096);
+}
+
 static void what_is_below_the_threshold_is_not_written(void **state)
 {
 	(void)state;
@@ -198,6 +221,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_value_is_cut_at_256_bytes, open_pipe, close_pipe),
 		cmocka_unit_test_setup_teardown(a_line_stays_within_4096_bytes_and_loses_whole_fields_only, open_pipe,
 			close_pipe),
+		cmocka_unit_test_setup_teardown(a_line_may_be_filled_to_its_last_byte, open_pipe, close_pipe),
 		cmocka_unit_test_setup_teardown(what_is_below_the_threshold_is_not_written, open_pipe, close_pipe),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
