@@ -105,7 +105,9 @@ const struct option *option_find(const struct options *o, struct span name, bool
 
 	*is_file = false;
 	for (const struct option *row = o->table; row->name != NULL; row++)
-		if (span_eq_str(name, row->name) || (row->alias != NULL && span_eq_str(name, row->alias)))
+		if (row->kind == OPT_GROUP)
+			continue;
+		else if (span_eq_str(name, row->name) || (row->alias != NULL && span_eq_str(name, row->alias)))
 			return row;
 	if (name.len <= suffix_len || !span_eq_str(span_skip(name, name.len - suffix_len), suffix))
 		return NULL;
@@ -146,7 +148,7 @@ const char *option_hint(const struct options *o, struct span name, char out[OPTI
 
 	out[0] = '\0';
 	for (const struct option *row = o->table; row->name != NULL; row++) {
-		size_t d = row->kind == OPT_DROPPED ? SIZE_MAX : edit_distance(name, span_str(row->name));
+		size_t d = row->kind == OPT_DROPPED || row->kind == OPT_GROUP ? SIZE_MAX : edit_distance(name, span_str(row->name));
 		if (d < least) {
 			least = d;
 			best = row->name;

@@ -203,6 +203,7 @@ bool option_value_set(const struct option *row, void *config, struct span text, 
 	case OPT_CHOICE:
 		return set_choice(row, field, text, why);
 	case OPT_DROPPED:
+	case OPT_GROUP:
 		return true;
 	case OPT_SECRET:
 	case OPT_SECRETS:
@@ -260,6 +261,7 @@ void option_value_clear(const struct option *row, void *config)
 		break;
 	}
 	case OPT_DROPPED:
+	case OPT_GROUP:
 		break;
 	}
 }
@@ -272,7 +274,7 @@ size_t option_value_count(const struct option *row, const void *config)
 		return ((const struct string_list *)field)->n;
 	if (row->kind == OPT_STRING || row->kind == OPT_SECRET)
 		return *(char *const *)field != NULL;
-	return row->kind != OPT_DROPPED;
+	return row->kind != OPT_DROPPED && row->kind != OPT_GROUP;
 }
 
 /* In the largest unit that leaves no rest. */
@@ -329,6 +331,7 @@ void option_value_print(const struct option *row, const void *config, size_t i, 
 		buf_add_str(out, "***");
 		break;
 	case OPT_DROPPED:
+	case OPT_GROUP:
 		break;
 	}
 }

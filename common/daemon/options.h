@@ -31,7 +31,8 @@ enum option_kind {		/* the field of the config struct is a */
 	OPT_STRINGS,		/* struct string_list: repeatable */
 	OPT_SECRETS,		/* struct string_list: repeatable, never printed */
 	OPT_CHOICE,		/* int: index into `choices` */
-	OPT_DROPPED		/* no field: taken, ignored, and warned about with `help` as what to do instead */
+	OPT_DROPPED,		/* no field: taken, ignored, and warned about with `help` as what to do instead */
+	OPT_GROUP		/* no option: `help` is the heading of the rows below it; see OPTION_GROUP */
 };
 
 struct string_list {
@@ -48,8 +49,9 @@ struct option {
 	const char *help;		/* one line */
 	const char *const *choices;	/* OPT_CHOICE: NULL-terminated */
 	const char *alias;		/* another long name, or NULL */
-	const char *group;		/* heading in --help, of this row and those below up to the next one; or NULL */
 };
+
+#define OPTION_GROUP(heading) { .name = "", .kind = OPT_GROUP, .help = (heading) }
 
 struct options;		/* the values' origins and memory */
 

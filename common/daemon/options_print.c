@@ -4,6 +4,11 @@
 
 enum { WIDTH = 110, LEFT_MAX = 34 };
 
+static bool is_option(const struct option *row)
+{
+	return row->kind != OPT_DROPPED && row->kind != OPT_GROUP;
+}
+
 static const char *value_word(const struct option *row)
 {
 	switch (row->kind) {
@@ -101,7 +106,7 @@ void options_print_help(const char *daemon, const char *purpose, const struct op
 	size_t indent = 0;
 
 	for (const struct option *row = table; row->name != NULL; row++)
-		if (row->kind != OPT_DROPPED && left_width(row) > indent && left_width(row) <= LEFT_MAX)
+		if (is_option(row) && left_width(row) > indent && left_width(row) <= LEFT_MAX)
 			indent = left_width(row);
 	buf_addf(out, "%s - %s\n\nusage: %s [-c FILE] [--OPTION=VALUE ...]\n\n", daemon, purpose, daemon);
 	buf_addf(out, "The later beats the earlier: default, FILE (/etc/%s.conf if it exists; lines OPTION = VALUE),\n"
@@ -113,9 +118,9 @@ void options_print_help(const char *daemon, const char *purpose, const struct op
 		    "  --version           print the version, and end\n"
 		    "  -h, --help          print this, and end\n");
 	for (const struct option *row = table; row->name != NULL; row++) {
-		if (row->group != NULL || row == table)
-			buf_addf(out, "\n%s\n", row->group != NULL ? row->group : "Options");
-		if (row->kind != OPT_DROPPED)
+		if (row->kind == OPT_GROUP)
+			buf_addf(out, "\n%s\n", row->help);
+		else if (is_option(row))
 			print_row(row, indent, out);
 	}
 	print_dropped(table, out);
@@ -125,7 +130,9 @@ void options_print_config(const struct option *table, const void *config, struct
 {
 	for (const struct option *row = table; row->name != NULL; row++) {
 		size_t n = option_value_count(row, config);
-		if (n == 0 && row->kind != OPT_DROPPED)
+		if (row->kind == OPT_GROUP)
+			buf_addf(out, "%s# --- %s\n", row == table ? "" : "\n", row->help);
+		else if (n == 0 && is_option(row))
 			buf_addf(out, "# %s =\n", row->name);
 		for (size_t i = 0; i < n; i++) {
 			buf_addf(out, "%s = ", row->name);

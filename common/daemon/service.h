@@ -33,8 +33,9 @@ struct service_config {
 
 /* Goes first in every option table. `admin_port` is that daemon's default as text. */
 #define SERVICE_OPTIONS(admin_port_text) \
+	OPTION_GROUP("Running"), \
 	{ .name = "log-level", .kind = OPT_CHOICE, .offset = offsetof(struct service_config, log_level), .def = "info", \
-	  .choices = service_log_levels, .group = "Running", .help = "error, warning, info or debug" }, \
+	  .choices = service_log_levels, .help = "error, warning, info or debug" }, \
 	{ .name = "log-format", .kind = OPT_CHOICE, .offset = offsetof(struct service_config, log_format), .def = "text", \
 	  .choices = service_log_formats, .help = "text (key=value) or json" }, \
 	{ .name = "log-file", .kind = OPT_STRING, .offset = offsetof(struct service_config, log_file), \

@@ -31,6 +31,7 @@ static const struct option table[] = {
 	{ .name = "strings", .kind = OPT_STRINGS, .offset = FIELD(strings) },
 	{ .name = "secrets", .kind = OPT_SECRETS, .offset = FIELD(secrets) },
 	{ .name = "choice", .kind = OPT_CHOICE, .offset = FIELD(choice), .choices = colours },
+	OPTION_GROUP("no option"),
 	{ .name = "dropped", .kind = OPT_DROPPED, .help = "not needed" },
 	{ .name = NULL }
 };

@@ -19,8 +19,8 @@ struct config {
 #define FIELD(f) offsetof(struct config, f)
 static const struct option options[] = {
 	SERVICE_OPTIONS("9999"),
-	{ .name = "listening-port", .kind = OPT_PORT, .offset = FIELD(port), .def = "9998", .help = "accept here",
-	  .group = "Tiny" },
+	OPTION_GROUP("Tiny"),
+	{ .name = "listening-port", .kind = OPT_PORT, .offset = FIELD(port), .def = "9998", .help = "accept here" },
 	{ .name = "leak", .kind = OPT_SWITCH, .offset = FIELD(leak), .def = "no", .help = "forget a timer" },
 	{ .name = "secret", .kind = OPT_SECRET, .offset = FIELD(secret), .help = "known to nobody" },
 	{ .name = NULL }
