@@ -96,47 +96,60 @@ static void take_file(struct options *o, const char *path, bool must_exist)
 		close(fd);
 }
 
-/* "TURND_MIN_PORT" -> "min-port". False if it is not one of ours, or cannot be an option. */
-static bool name_of_variable(const struct options *o, struct span variable, char name[OPTION_NAME], bool *ours)
+/* How a letter of a name is written in a variable's. */
+static char capital(char c)
 {
-	size_t prefix = strlen(o->daemon), n = 0;
+	if (c == '-')
+		return '_';
+	return (char)(c >= 'a' && c <= 'z' ? c - 'a' + 'A' : c);
+}
 
-	*ours = false;
-	if (variable.len <= prefix + 1 || !text_eq_nocase(span_first(variable, prefix), o->daemon) ||
-	    variable.p[prefix] != '_')
+/* Takes the daemon's "TURND_" off the front of a variable; false if it is not there. */
+static bool cut_prefix(const struct options *o, struct span *variable)
+{
+	size_t n = strlen(o->daemon);
+
+	if (variable->len <= n + 1 || variable->p[n] != '_')
 		return false;
-	for (size_t i = 0; i < prefix; i++)
-		if (variable.p[i] >= 'a' && variable.p[i] <= 'z')
+	for (size_t i = 0; i < n; i++)
+		if (variable->p[i] != (uint8_t)capital(o->daemon[i]))
 			return false;
-	*ours = true;
-	for (size_t i = prefix + 1; i < variable.len && n + 1 < OPTION_NAME; i++) {
+	*variable = span_skip(*variable, n + 1);
+	return true;
+}
+
+/* "MIN_PORT" -> "min-port"; "" if it cannot be an option. */
+static struct span option_name(struct span variable, char name[OPTION_NAME])
+{
+	if (variable.len > OPTION_NAME)
+		return (struct span){ NULL, 0 };
+	for (size_t i = 0; i < variable.len; i++) {
 		char c = (char)variable.p[i];
-		if (c >= 'a' && c <= 'z')
-			return false;
-		name[n++] = c == '_' ? '-' : (char)(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
+		name[i] = (char)(c == '_' ? '-' : c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
+		if (capital(name[i]) != c)
+			return (struct span){ NULL, 0 };
 	}
-	name[n] = '\0';
-	return variable.len - prefix - 1 < OPTION_NAME;
+	return span_of(name, variable.len);
 }
 
 static void take_environment(struct options *o, char **envp)
 {
 	for (; envp != NULL && *envp != NULL; envp++) {
 		struct span value = span_str(*envp);
-		struct span variable = text_cut(&value, '=');
+		struct span variable = text_cut(&value, '='), rest = variable;
 		const struct origin at = { .source = SOURCE_ENVIRONMENT, .variable = variable };
-		const struct option *row = NULL;
-		char name[OPTION_NAME], hint[OPTION_HINT] = "";
-		bool is_file, ours;
-		if (name_of_variable(o, variable, name, &ours)) {
-			row = option_find(o, span_str(name), &is_file);
-			if (row == NULL)
-				option_hint(o, span_str(name), hint);
-		}
-		if (row != NULL && value.len > 0)
+		const struct option *row;
+		char text[OPTION_NAME], hint[OPTION_HINT];
+		struct span name;
+		bool is_file;
+		if (!cut_prefix(o, &rest))
+			continue;
+		name = option_name(rest, text);
+		row = option_find(o, name, &is_file);
+		if (row == NULL)
+			option_warn(o, &at, (struct span){ NULL, 0 }, "no such option, ignored%s", option_hint(o, name, hint));
+		else if (value.len > 0)
 			option_take(o, &at, row, is_file, value);
-		else if (row == NULL && ours)
-			option_warn(o, &at, (struct span){ NULL, 0 }, "no such option, ignored%s", hint);
 	}
 }
 

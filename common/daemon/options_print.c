@@ -2,7 +2,7 @@
 #include "common/daemon/option_value.h"
 #include "common/daemon/options.h"
 
-enum { WIDTH = 110, LEFT_MAX = 34 };
+enum { WIDTH = 110, LEFT_MAX = 36 };
 
 static bool is_option(const struct option *row)
 {
@@ -70,7 +70,7 @@ static void print_row(const struct option *row, size_t indent, struct buf *out)
 		buf_addf(&text, "; or --%s-file=PATH", row->name);
 	if (option_is_list(row))
 		buf_add_str(&text, "; repeatable");
-	if (row->def != NULL)
+	if (row->def != NULL && !(row->kind == OPT_SWITCH && strcmp(row->def, "no") == 0))
 		buf_addf(&text, " (default %s)", row->def);
 	if (row->alias != NULL)
 		buf_addf(&text, "; also --%s", row->alias);

@@ -180,7 +180,7 @@ static bool admin_ready(void *ctx, const char **why_not)
 	(void)ctx;
 	if (run.phase == RUNNING)
 		return run.s->admin.ready == NULL || run.s->admin.ready(run.self, why_not);
-	*why_not = run.phase == STARTING ? "starting" : "draining";
+	*why_not = "draining";
 	return false;
 }
 

@@ -418,7 +418,7 @@ static void help_is_grouped_and_aligned(void **state)
 		"  --listening-ip=TEXT     listen here; repeatable (default 127.0.0.1,::1); also --listen\n"
 		"\nProtocol\n"
 		"  --max-lifetime=TIME     longest allocation granted (default 1h)\n"
-		"  --fingerprint[=yes|no]  add FINGERPRINT (default no)\n"
+		"  --fingerprint[=yes|no]  add FINGERPRINT\n"
 		"  --realm=TEXT            realm of the credentials\n"
 		"  --auth-secret=SECRET    TURN REST secret; or --auth-secret-file=PATH; repeatable\n"
 		"  --pkey-pwd=SECRET       password of the private key; or --pkey-pwd-file=PATH\n"
