@@ -75,9 +75,10 @@ listening-port = $ROOMD_LISTENING_PORT
 public-url = $url
 public-url = http://127.0.0.1:$ROOMD_LISTENING_PORT
 redis = unix://$data/redis.sock
-signal-server = ws://localhost:$SIGNALD_LISTENING_PORT
+signal-server = ws://localhost:$SIGNALD_LISTENING_PORT http://127.0.0.1:$SIGNALD_LISTENING_PORT
 trusted-signal = 127.0.0.1
 turn-server = turn:127.0.0.1:$TURND_LISTENING_PORT?transport=udp
+stun-server = stun:127.0.0.1:$TURND_LISTENING_PORT
 realm = localhost
 admin-port = $ROOMD_ADMIN_PORT
 CONF
