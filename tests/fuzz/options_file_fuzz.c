@@ -1,3 +1,4 @@
+/* covers: common/daemon/option_file.c common/daemon/option_value.c */
 /* A configuration file of any bytes: its lines, and every value as each kind of option.
  *
  * What must hold: keys and values lie inside the input and inside one line; a value that was taken prints as text

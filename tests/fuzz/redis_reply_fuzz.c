@@ -1,3 +1,4 @@
+/* covers: common/redis/resp.c */
 #include "common/redis/resp.h"
 
 #include <stdlib.h>

@@ -1,3 +1,4 @@
+/* covers: common/redis/redis_url.c */
 #include "common/redis/redis_url.h"
 
 #include <stdlib.h>
