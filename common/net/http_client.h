@@ -28,20 +28,21 @@ struct http_client_options {
 
 enum http_call_result {
 	HTTP_CALL_OK,			/* an answer came; status and body are set */
-	HTTP_CALL_CONNECT,		/* no connection: nothing was sent, safe to try elsewhere */
+	HTTP_CALL_CONNECT,		/* no connection, or none within the deadline: nothing was sent, safe to try elsewhere */
 	HTTP_CALL_LOST,			/* the connection ended before the answer: unknown whether it took effect */
 	HTTP_CALL_TIMEOUT,
-	HTTP_CALL_BROKEN,		/* not HTTP, or too large */
+	HTTP_CALL_BROKEN,		/* not HTTP, or too large; a path that is none: nothing was sent */
 	HTTP_CALL_FULL,			/* too many waiting, or no memory: nothing was sent */
 	HTTP_CALL_STOPPED		/* http_client_stop() */
 };
 
-/* Called exactly once, never from inside http_client_call(). body is valid for the call. */
+/* Called exactly once, never from inside http_client_call(), but from inside http_client_stop(). body is valid for the call. */
 typedef void (*http_call_cb)(void *ctx, enum http_call_result r, int status, struct span body);
 
 struct http_client *http_client_new(uv_loop_t *loop, const struct http_client_options *o);	/* NULL: no memory */
 
-/* method: a literal. path, content_type, body: copied. repeatable: may be sent twice. NULL: no memory, and cb is not called. */
+/* method: a literal. path, content_type, body: copied. repeatable: may be sent twice. NULL: no memory,
+ * or stopped, and cb is not called. */
 struct http_call *http_client_call(struct http_client *c, const char *method, struct span path, const char *content_type,
 				   struct span body, bool repeatable, http_call_cb cb, void *ctx);
 void http_call_forget(struct http_call *call);	/* cb will not be called; the request itself may still happen */

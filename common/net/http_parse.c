@@ -174,6 +174,8 @@ static int on_response_header(llhttp_t *ll)
 
 	if (ll->status_code / 100 == 1 && (ll->status_code == 101 || ++p->interim > MAX_INTERIM))
 		return refuse(p, 400, "nobody asked for this interim response");
+	if ((ll->flags & F_CONTENT_LENGTH) != 0 && ll->content_length > p->limits.body && !p->answers_head)
+		return refuse(p, 413, "the body is too large");
 	begin_body(p);
 	return p->answers_head;		/* 1: has no body, whatever it says */
 }

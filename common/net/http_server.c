@@ -1,9 +1,9 @@
 #include "common/net/http_server.h"
 #include "common/net/http_parse.h"
 #include "common/net/http_reply.h"
+#include "common/net/loop_wheel.h"
 
 #include "common/base/list.h"
-#include "common/base/wheel.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -46,43 +46,10 @@ struct http_server {
 	unsigned n_listeners;
 	struct list connections;
 	unsigned n_connections;
-	struct wheel wheel;
-	uv_timer_t timer;
-	msec_t timer_due;
-	bool draining, stopping, timer_closed;
+	struct loop_wheel wheel;
+	bool draining, stopping, wheel_closed;
 	void (*done)(void *owner);
 };
-
-/* --- deadlines --------------------------------------------------------------------------------------------- */
-
-static void on_timer(uv_timer_t *t);
-
-static void arm_timer(struct http_server *s)
-{
-	msec_t next = wheel_next(&s->wheel), now = uv_now(s->loop);
-
-	if (next >= s->timer_due || s->stopping)
-		return;
-	s->timer_due = next;
-	(void)uv_timer_start(&s->timer, on_timer, next > now ? next - now : 0, 0);
-}
-
-static void on_timer(uv_timer_t *t)
-{
-	struct http_server *s = t->data;
-
-	s->timer_due = NEVER;
-	wheel_advance(&s->wheel, uv_now(s->loop));
-	arm_timer(s);
-}
-
-static void set_deadline(struct http_exchange *x, msec_t in)
-{
-	struct http_server *s = x->server;
-
-	wheel_set(&s->wheel, &x->deadline, uv_now(s->loop) + in);
-	arm_timer(s);
-}
 
 static void set_state(struct http_exchange *x, enum state state)
 {
@@ -94,9 +61,9 @@ static void set_state(struct http_exchange *x, enum state state)
 
 	x->state = state;
 	if (time[state] > 0)
-		set_deadline(x, time[state]);
+		loop_wheel_set(&s->wheel, &x->deadline, time[state]);
 	else
-		wheel_clear(&s->wheel, &x->deadline);
+		loop_wheel_clear(&s->wheel, &x->deadline);
 }
 
 /* --- answering --------------------------------------------------------------------------------------------- */
@@ -120,7 +87,7 @@ static void next_request(struct http_exchange *x)
 	set_state(x, stream_pending(x->stream) > 0 ? WRITING : IDLE);
 	stream_read_start(x->stream);
 	if (x->state == IDLE && x->waiting.len > 0)	/* not now: no handler is called from inside an answer */
-		set_deadline(x, 0);
+		loop_wheel_set(&x->server->wheel, &x->deadline, 0);
 }
 
 static void answer(struct http_exchange *x, const struct http_reply *r)
@@ -181,7 +148,7 @@ static void connection_free(struct http_exchange *x)
 {
 	struct http_server *s = x->server;
 
-	wheel_clear(&s->wheel, &x->deadline);
+	loop_wheel_clear(&s->wheel, &x->deadline);
 	list_del(&x->link);
 	s->n_connections--;
 	http_parse_free(x->parse);
@@ -308,7 +275,7 @@ static void finish_stop(struct http_server *s)
 	void (*done)(void *owner) = s->done;
 	void *owner = s->owner;
 
-	if (!s->stopping || !s->timer_closed || s->n_connections > 0)
+	if (!s->stopping || !s->wheel_closed || s->n_connections > 0)
 		return;
 	free(s);
 	if (done != NULL)
@@ -352,7 +319,7 @@ static void on_deadline(struct wheel_timer *t)
 		progress = stream_progress(x->stream);
 		if (uv_now(x->server->loop) - progress >= STALL_TIME)
 			break;
-		wheel_set(&x->server->wheel, t, progress + STALL_TIME);
+		loop_wheel_set(&x->server->wheel, t, progress + STALL_TIME - uv_now(x->server->loop));
 		return;
 	default:
 		break;
@@ -461,10 +428,7 @@ struct http_server *http_server_new(uv_loop_t *loop, const struct http_limits *l
 	s->ops = ops;
 	s->owner = owner;
 	list_init(&s->connections);
-	wheel_init(&s->wheel, uv_now(loop));
-	(void)uv_timer_init(loop, &s->timer);
-	s->timer.data = s;
-	s->timer_due = NEVER;
+	loop_wheel_init(&s->wheel, loop);
 	return s;
 }
 
@@ -519,11 +483,11 @@ void http_server_drain(struct http_server *s)
 	}
 }
 
-static void on_timer_closed(uv_handle_t *h)
+static void on_wheel_closed(struct loop_wheel *w)
 {
-	struct http_server *s = h->data;
+	struct http_server *s = container_of(w, struct http_server, wheel);
 
-	s->timer_closed = true;
+	s->wheel_closed = true;
 	finish_stop(s);
 }
 
@@ -536,5 +500,5 @@ void http_server_stop(struct http_server *s, void (*done)(void *owner))
 	close_listeners(s);
 	list_each(l, &s->connections)
 		stream_close(container_of(l, struct http_exchange, link)->stream);
-	uv_close((uv_handle_t *)&s->timer, on_timer_closed);
+	loop_wheel_close(&s->wheel, on_wheel_closed);
 }

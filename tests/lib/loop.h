@@ -10,12 +10,13 @@
 struct test_loop {
 	uv_loop_t uv;
 	uv_timer_t guard;
+	uint64_t start;
 	bool late;
 };
 
 void test_loop_open(struct test_loop *l);
 void test_loop_close(struct test_loop *l);	/* fails the test if a handle is left */
-bool test_loop_turn(struct test_loop *l);	/* false: ten seconds have passed */
+bool test_loop_turn(struct test_loop *l);	/* false: ten seconds have passed since it was opened */
 
 #define RUN_UNTIL(l, condition) \
 	do { \

@@ -12,7 +12,7 @@
 #include "tests/lib/failing_alloc.h"
 #include "tests/lib/loop.h"
 
-enum { BIG = 4 << 20 };
+enum { BIG = 24 << 20 };		/* more than the kernel takes at once */
 
 /* A server whose handler answers by path, and clients. */
 struct shop {
