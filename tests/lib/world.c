@@ -1,0 +1,540 @@
+#include "tests/lib/world.h"
+
+#include "common/base/reader.h"
+#include "common/proto/turn_cred.h"
+#include "turnd/wire/channel_data.h"
+#include "turnd/wire/stun_attr.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <cmocka.h>
+
+enum { OUT_SIZE = 70000 };
+
+struct endpoint ep(const char *text)
+{
+	struct endpoint e;
+	assert_true(endpoint_parse(&e, span_str(text)));
+	return e;
+}
+
+/* Memory of the world's own never fails: failing_alloc watches malloc, calloc and realloc only. (The compiler would make
+ * calloc of aligned_alloc and memset.) */
+static void *own_memory(size_t n)
+{
+	void *p = NULL;
+	assert_int_equal(posix_memalign(&p, 16, n), 0);
+	memset(p, 0, n);
+	return p;
+}
+
+static void keep(struct heard *h, struct span payload)
+{
+	struct span kept = span_first(payload, sizeof(h->bytes));
+	h->len = payload.len;
+	if (kept.len > 0)
+		memcpy(h->bytes, kept.p, kept.len);
+}
+
+/* --- the shell ---------------------------------------------------------------------------------------------------- */
+
+static struct player *player_at(struct world *w, const struct client_path *path)
+{
+	for (unsigned i = 0; i < w->n_players; i++) {
+		if (path_equal(&w->players[i]->path, path))
+			return w->players[i];
+	}
+	return NULL;
+}
+
+static void read_answer(struct player *p)
+{
+	struct span value, rest = p->m.attrs;
+	struct stun_attr a;
+
+	p->code = 0;
+	if (p->m.cls == STUN_ERROR) {
+		assert_true(stun_find(&p->m, ATTR_ERROR_CODE, &value));
+		assert_true(attr_read_error(value, &p->code));
+	}
+	if ((p->code == 401 || p->code == 438) && stun_find(&p->m, ATTR_NONCE, &value)) {
+		snprintf(p->nonce, sizeof(p->nonce), "%.*s", SPAN_ARG(value));
+		stun_find(&p->m, ATTR_REALM, &value);
+		snprintf(p->realm, sizeof(p->realm), "%.*s", SPAN_ARG(value));
+	}
+	while (stun_next(&rest, &a)) {
+		struct endpoint e;
+		if (a.type == ATTR_XOR_RELAYED_ADDRESS && attr_read_xor_address(a.value, p->m.tid, &e))
+			*(e.ip.family == 6 ? &p->relayed6 : &p->relayed) = e;
+		else if (a.type == ATTR_XOR_MAPPED_ADDRESS)
+			attr_read_xor_address(a.value, p->m.tid, &p->mapped);
+		else if (a.type == ATTR_LIFETIME)
+			attr_read_u32(a.value, &p->lifetime);
+	}
+}
+
+static void on_answer(void *shell, const struct client_path *to, struct span message)
+{
+	struct player *p = player_at(shell, to);
+
+	assert_non_null(p);
+	assert_true(message.len <= sizeof(p->answer));
+	memcpy(p->answer, message.p, message.len);
+	p->answer_len = message.len;
+	p->answers++;
+	assert_int_equal(stun_parse(&p->m, span_of(p->answer, p->answer_len)), STUN_OK);
+	read_answer(p);
+}
+
+static enum relay_result on_relay_open(void *shell, struct allocation *owner, uint8_t family, enum relay_parity parity,
+				       const struct client_path *from, struct relay *out)
+{
+	struct world *w = shell;
+
+	assert_non_null(from);
+	if (family == 6 ? w->no_ipv6 : w->no_ipv4)
+		return RELAY_NO_FAMILY;
+	if (w->n_relays >= w->relay_limit)
+		return RELAY_NO_CAPACITY;
+	w->next_port = (uint16_t)(w->next_port + 1);
+	if (parity == RELAY_EVEN_PORT)
+		w->next_port = (uint16_t)((w->next_port + 1) & ~1);
+	out->bound = ep(family == 6 ? "[2a00:1450::1]:1" : "9.9.9.9:1");
+	out->bound.port = w->next_port;
+	out->advertised = out->bound;
+	w->relays[w->n_relays++] = (struct world_relay){ out, owner };
+	w->relays_opened++;
+	return RELAY_OK;
+}
+
+static void on_relay_close(void *shell, struct relay *r)
+{
+	struct world *w = shell;
+
+	for (unsigned i = 0; i < w->n_relays; i++) {
+		if (w->relays[i].relay == r) {
+			w->relays[i] = w->relays[--w->n_relays];
+			return;
+		}
+	}
+	fail_msg("closed a relay that is not open");
+}
+
+static struct world_relay *relay_at(struct world *w, const struct endpoint *e)
+{
+	for (unsigned i = 0; i < w->n_relays; i++) {
+		if (endpoint_equal(&w->relays[i].relay->advertised, e))
+			return &w->relays[i];
+	}
+	return NULL;
+}
+
+static bool on_relay_is_ours(void *shell, const struct endpoint *peer)
+{
+	return relay_at(shell, peer) != NULL;
+}
+
+static void on_ended(void *shell, const struct allocation_record *r)
+{
+	struct world *w = shell;
+	w->ended++;
+	w->record = *r;
+	snprintf(w->record_user, sizeof(w->record_user), "%.*s", SPAN_ARG(r->user));
+}
+
+/* --- the world ---------------------------------------------------------------------------------------------------- */
+
+static struct turn_user static_users[2];
+
+static void make_users(void)
+{
+	static const char *const names[] = { "alice", "bob" };
+	for (unsigned i = 0; i < 2; i++) {
+		char text[64];
+		static_users[i].name = span_str(names[i]);
+		snprintf(text, sizeof(text), "%s:%s:%s", names[i], REALM, PASSWORD);
+		assert_int_equal(digest_md5(span_str(text), static_users[i].key), 0);
+	}
+}
+
+struct world *world_new(void)
+{
+	static const struct span secrets[] = { { (const uint8_t *)SECRET, sizeof(SECRET) - 1 } };
+	struct world *w = own_memory(sizeof(*w));
+
+	make_users();
+	w->settings = (struct turn_settings){
+		.realm = SPAN_LIT(REALM), .rest_separator = ':', .secrets = secrets, .n_secrets = 1,
+		.users = static_users, .n_users = 2, .nonce_key = { 1, 2, 3 }, .nonce_lifetime = 600,
+		.lifetime_default = 600, .lifetime_max = 3600, .max_permissions = 1024, .max_channels = 256,
+		.rates = RATES_DEFAULT,
+	};
+	w->now = 5000;
+	w->unix_now = WORLD_UNIX;
+	w->relay_limit = 64;
+	w->next_port = 50000;
+	return w;
+}
+
+bool world_start(struct world *w)
+{
+	static const struct turn_shell shell = {
+		.answer = on_answer, .relay_open = on_relay_open, .relay_close = on_relay_close,
+		.relay_is_ours = on_relay_is_ours, .allocation_ended = on_ended,
+	};
+	if (w->server == NULL)
+		w->server = turn_server_new(&w->settings, &shell, w, w->now);
+	return w->server != NULL;
+}
+
+void world_free(struct world *w)
+{
+	turn_server_free(w->server);
+	assert_int_equal(w->n_relays, 0);
+	for (unsigned i = 0; i < w->n_players; i++) {
+		free(w->players[i]->out);
+		free(w->players[i]);
+	}
+	free(w);
+}
+
+int world_setup(void **state)
+{
+	*state = world_new();
+	return 0;
+}
+
+int world_teardown(void **state)
+{
+	world_free(*state);
+	return 0;
+}
+
+void world_pass(struct world *w, msec_t ms)
+{
+	msec_t end = w->now + ms, began = w->now / 1000;
+
+	if (!world_start(w))
+		return;
+	for (msec_t next; (next = turn_server_next(w->server)) <= end;) {
+		w->now = next > w->now ? next : w->now;
+		turn_server_tick(w->server, w->now);
+	}
+	w->now = end;
+	turn_server_tick(w->server, w->now);
+	w->unix_now += (int64_t)(end / 1000 - began);
+}
+
+const struct turn_counters *world_counters(struct world *w)
+{
+	return turn_server_counters(w->server);
+}
+
+uint64_t world_drops(struct world *w, enum turn_drop reason)
+{
+	return count_read(&world_counters(w)->drops[reason]);
+}
+
+struct player *world_player(struct world *w, const char *user)
+{
+	struct player *p = own_memory(sizeof(*p));
+
+	assert_true(w->n_players < 16);
+	p->w = w;
+	p->out = own_memory(OUT_SIZE);
+	snprintf(p->user, sizeof(p->user), "%s", user);
+	snprintf(p->password, sizeof(p->password), "%s", PASSWORD);
+	p->path = (struct client_path){
+		.client = ep("7.7.7.1:6000"), .server = ep("9.9.9.9:3478"), .transport = TRANSPORT_UDP, .socket = 3
+	};
+	p->path.client.ip.b[3] = (uint8_t)(w->n_players + 1);
+	w->players[w->n_players++] = p;
+	return p;
+}
+
+void player_from(struct player *p, const char *client, const char *server)
+{
+	p->path.client = ep(client);
+	p->path.server = ep(server);
+}
+
+void player_rest(struct player *p, const char *secret, const char *user)
+{
+	snprintf(p->user, sizeof(p->user), "%s", user);
+	assert_int_equal(turn_cred_password(span_str(secret), span_str(user), p->password), 0);
+}
+
+/* --- requests ----------------------------------------------------------------------------------------------------- */
+
+struct stun_builder *player_begin(struct player *p, uint16_t method, enum stun_class cls)
+{
+	static uint32_t transaction;
+	uint8_t tid[STUN_TID_SIZE] = { 0 };
+
+	store_u32(tid, ++transaction);
+	stun_begin(&p->b, p->out, OUT_SIZE, method, cls, tid);
+	return &p->b;
+}
+
+void player_sign_with(struct player *p, const char *user, const char *realm, const char *nonce, const char *password)
+{
+	char text[1024];
+	uint8_t key[MD5_SIZE];
+
+	if (user != NULL)
+		stun_add(&p->b, ATTR_USERNAME, span_str(user));
+	if (realm != NULL)
+		stun_add(&p->b, ATTR_REALM, span_str(realm));
+	if (nonce != NULL)
+		stun_add(&p->b, ATTR_NONCE, span_str(nonce));
+	snprintf(text, sizeof(text), "%s:%s:%s", user ? user : "", realm ? realm : "", password);
+	assert_int_equal(digest_md5(span_str(text), key), 0);
+	stun_add_integrity(&p->b, span_of(key, sizeof(key)));
+}
+
+void player_sign(struct player *p)
+{
+	player_sign_with(p, p->user, p->realm, p->nonce, p->password);
+}
+
+static void to_peer(struct world *w, const struct flow_verdict *v)
+{
+	struct heard *h = &w->peer_heard[w->n_peer_heard++];
+
+	assert_true(w->n_peer_heard <= 64);
+	assert_true(v->relay->open);
+	*h = (struct heard){ .from = v->relay->advertised, .to = v->peer, .dont_fragment = v->dont_fragment };
+	keep(h, v->payload);
+}
+
+/* The client takes apart what the server put together: head, payload and tail. */
+static void to_client(struct world *w, const struct flow_verdict *v)
+{
+	struct player *p = player_at(w, v->path);
+	size_t len = v->head_len + v->payload.len + v->tail;
+	uint8_t *bytes = own_memory(len);
+	struct heard *h = &p->heard[p->n_heard++];
+	struct channel_data cd;
+	struct stun_msg m;
+	struct span value;
+
+	assert_true(p->n_heard <= 32);
+	*h = (struct heard){ .to = p->path.client };
+	memcpy(bytes, v->head, v->head_len);
+	if (v->payload.len > 0)
+		memcpy(bytes + v->head_len, v->payload.p, v->payload.len);
+	if (stun_parse(&m, span_of(bytes, len)) == STUN_OK) {
+		assert_int_equal(stun_type(m.method, m.cls), stun_type(STUN_DATA, STUN_INDICATION));
+		assert_true(stun_find(&m, ATTR_XOR_PEER_ADDRESS, &value));
+		assert_true(attr_read_xor_address(value, m.tid, &h->from));
+		assert_true(stun_find(&m, ATTR_DATA, &value));
+		keep(h, value);
+	} else {
+		assert_true(channel_data_parse(&cd, span_of(bytes, len)));
+		h->channel = cd.number;
+		keep(h, cd.payload);
+	}
+	free(bytes);
+}
+
+static void through_the_doors(struct world *w, const struct flow_packet *in)
+{
+	struct flow_verdict v;
+
+	flow_forward(w->server, in, &v, 1, w->now);
+	w->last_drop = v.action == FLOW_DROP ? v.reason : DROP_NONE;
+	if (v.action == FLOW_CONTROL)
+		turn_server_message(w->server, in->path, in->data, w->now, w->unix_now);
+	else if (v.action == FLOW_TO_PEER)
+		to_peer(w, &v);
+	else if (v.action == FLOW_TO_CLIENT)
+		to_client(w, &v);
+}
+
+unsigned player_send_bytes(struct player *p, struct span bytes)
+{
+	unsigned answers = p->answers;
+
+	if (!world_start(p->w))
+		return NO_ANSWER;
+	p->code = NO_ANSWER;
+	through_the_doors(p->w, &(struct flow_packet){ .data = bytes, .path = &p->path });
+	assert_true(p->answers <= answers + 1);
+	return p->code;
+}
+
+unsigned player_send(struct player *p)
+{
+	struct span message = stun_end(&p->b);
+
+	p->out_len = message.len;
+	return message.len == 0 ? NO_ANSWER : player_send_bytes(p, message);
+}
+
+unsigned player_send_signed(struct player *p)
+{
+	player_sign(p);
+	return player_send(p);
+}
+
+unsigned player_again(struct player *p)
+{
+	return player_send_bytes(p, span_of(p->out, p->out_len));
+}
+
+void player_challenge(struct player *p)
+{
+	stun_add_u32(player_begin(p, STUN_ALLOCATE, STUN_REQUEST), ATTR_REQUESTED_TRANSPORT, 17u << 24);
+	player_send(p);
+}
+
+void add_peer(struct player *p, const char *peer)
+{
+	struct endpoint e = ep(peer);
+	stun_add_xor_address(&p->b, ATTR_XOR_PEER_ADDRESS, &e);
+}
+
+/* --- conversations ------------------------------------------------------------------------------------------------ */
+
+void begin_allocate(struct player *p)
+{
+	if (p->nonce[0] == '\0')
+		player_challenge(p);
+	stun_add_u32(player_begin(p, STUN_ALLOCATE, STUN_REQUEST), ATTR_REQUESTED_TRANSPORT, 17u << 24);
+}
+
+unsigned player_allocate(struct player *p)
+{
+	begin_allocate(p);
+	return player_send_signed(p);
+}
+
+unsigned player_allocate_family(struct player *p, uint8_t family)
+{
+	begin_allocate(p);
+	stun_add_u32(&p->b, ATTR_REQUESTED_ADDRESS_FAMILY, (uint32_t)attr_family_number(family) << 24);
+	return player_send_signed(p);
+}
+
+unsigned player_allocate_both(struct player *p)
+{
+	begin_allocate(p);
+	stun_add_u32(&p->b, ATTR_ADDITIONAL_ADDRESS_FAMILY, (uint32_t)ATTR_FAMILY_IPV6 << 24);
+	return player_send_signed(p);
+}
+
+unsigned player_refresh(struct player *p, uint32_t lifetime)
+{
+	stun_add_u32(player_begin(p, STUN_REFRESH, STUN_REQUEST), ATTR_LIFETIME, lifetime);
+	return player_send_signed(p);
+}
+
+unsigned player_permit(struct player *p, const char *peer)
+{
+	player_begin(p, STUN_CREATE_PERMISSION, STUN_REQUEST);
+	add_peer(p, peer);
+	return player_send_signed(p);
+}
+
+unsigned player_bind(struct player *p, uint16_t channel, const char *peer)
+{
+	stun_add_u32(player_begin(p, STUN_CHANNEL_BIND, STUN_REQUEST), ATTR_CHANNEL_NUMBER, (uint32_t)channel << 16);
+	add_peer(p, peer);
+	return player_send_signed(p);
+}
+
+void player_says(struct player *p, const char *peer, const char *text)
+{
+	player_begin(p, STUN_SEND, STUN_INDICATION);
+	add_peer(p, peer);
+	stun_add(&p->b, ATTR_DATA, span_str(text));
+	assert_int_equal(player_send(p), NO_ANSWER);
+}
+
+void player_says_on(struct player *p, uint16_t channel, const char *text)
+{
+	size_t n = strlen(text);
+
+	channel_data_header(p->out, channel, (uint16_t)n);
+	memcpy(p->out + CHANNEL_DATA_HEADER, text, n);
+	assert_int_equal(player_send_bytes(p, span_of(p->out, CHANNEL_DATA_HEADER + n)), NO_ANSWER);
+}
+
+void world_peer_says(struct world *w, const char *peer, struct player *to, const char *text)
+{
+	struct endpoint from = ep(peer);
+	struct world_relay *r = relay_at(w, from.ip.family == 6 ? &to->relayed6 : &to->relayed);
+
+	if (r != NULL)
+		through_the_doors(w, &(struct flow_packet){ .data = span_str(text), .allocation = r->owner, .peer = from });
+}
+
+/* --- hearing ------------------------------------------------------------------------------------------------------ */
+
+/* What was returned stays readable until the next call. */
+static struct heard *take(struct heard *queue, unsigned *n)
+{
+	static struct heard taken;
+
+	if (*n == 0)
+		return NULL;
+	taken = queue[0];
+	memmove(queue, queue + 1, --*n * sizeof(*queue));
+	return &taken;
+}
+
+struct heard *player_hears(struct player *p)
+{
+	return take(p->heard, &p->n_heard);
+}
+
+struct heard *peer_hears(struct world *w)
+{
+	return take(w->peer_heard, &w->n_peer_heard);
+}
+
+static void assert_payload(const struct heard *h, const char *text)
+{
+	assert_non_null(h);
+	assert_int_equal(h->len, strlen(text));
+	assert_memory_equal(h->bytes, text, h->len);
+}
+
+void assert_hears_on(struct player *p, uint16_t channel, const char *text)
+{
+	const struct heard *h = player_hears(p);
+	assert_payload(h, text);
+	assert_int_equal(h->channel, channel);
+}
+
+void assert_hears(struct player *p, const char *text)
+{
+	assert_hears_on(p, 0, text);
+}
+
+void assert_hears_nothing(struct player *p)
+{
+	assert_int_equal(p->n_heard, 0);
+}
+
+void assert_peer_hears(struct world *w, const char *peer, const char *text)
+{
+	const struct heard *h = peer_hears(w);
+	struct endpoint e = ep(peer);
+	assert_payload(h, text);
+	assert_true(endpoint_equal(&h->to, &e));
+}
+
+void assert_peers_hear_nothing(struct world *w)
+{
+	assert_int_equal(w->n_peer_heard, 0);
+}
+
+bool answer_has(const struct player *p, uint16_t type)
+{
+	struct span ignored;
+	return stun_find(&p->m, type, &ignored);
+}
