@@ -161,7 +161,7 @@ fuzz: fuzz-build
 fuzz-coverage: fuzz-build
 	@sh tests/fuzz/coverage.sh $(FUZZ_OUT)
 
-$(OUT)/bench/%: $(OUT)/tests/bench/%.o $(OUT)/libcommon.a
+$(OUT)/bench/%: $(OUT)/tests/bench/%.o $(OUT)/libturnd.a $(OUT)/libcommon.a
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS)
 bench: all $(BENCH_BIN)
