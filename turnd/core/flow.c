@@ -156,18 +156,19 @@ static bool is_stream(const struct client_path *path)
 	return path->transport == TRANSPORT_TCP || path->transport == TRANSPORT_TLS;
 }
 
-static size_t client_max(const struct client_path *path, const struct flow_verdict *v)
+static bool fits(const struct client_path *path, const struct flow_verdict *v, size_t length)
 {
+	size_t size = v->head_len + length + v->tail;
+
 	if (!is_stream(path))
-		return datagram_max(&path->client.ip);
-	return v->head_len == CHANNEL_DATA_HEADER ? CHANNEL_DATA_HEADER + UINT16_MAX + 1u : STUN_HEADER + STUN_BODY_MAX;
+		return size <= datagram_max(&path->client.ip);
+	return v->head_len == CHANNEL_DATA_HEADER ? length <= UINT16_MAX : size <= STUN_HEADER + STUN_BODY_MAX;
 }
 
 static void from_peer(struct door *d, const struct flow_packet *in, struct flow_verdict *v)
 {
 	struct allocation *a = in->allocation;
 	const struct channel *channel;
-	size_t size;
 
 	d->tally.packets[LEG_PEER][DIR_IN]++;
 	d->tally.bytes[LEG_PEER][DIR_IN] += in->data.len;
@@ -182,8 +183,7 @@ static void from_peer(struct door *d, const struct flow_packet *in, struct flow_
 		head_channel(v, channel->number, in->data.len);
 		v->tail = is_stream(&a->path) ? (uint8_t)(-in->data.len & 3) : 0;
 	}
-	size = v->head_len + in->data.len + v->tail;
-	if (size > client_max(&a->path, v)) {
+	if (!fits(&a->path, v, in->data.len)) {
 		drop(v, DROP_TOO_LONG);
 		return;
 	}
@@ -193,7 +193,7 @@ static void from_peer(struct door *d, const struct flow_packet *in, struct flow_
 	a->packets_out++;
 	a->bytes_out += in->data.len;
 	d->tally.packets[LEG_CLIENT][DIR_OUT]++;
-	d->tally.bytes[LEG_CLIENT][DIR_OUT] += size;
+	d->tally.bytes[LEG_CLIENT][DIR_OUT] += v->head_len + in->data.len + v->tail;
 }
 
 /* --- the door ---------------------------------------------------------------------------------------------------- */
