@@ -2,7 +2,7 @@
 
 static void on_timer(uv_timer_t *t);
 
-static void arm(struct loop_wheel *w)
+void loop_wheel_arm(struct loop_wheel *w)
 {
 	msec_t next = wheel_next(&w->wheel), now = uv_now(w->timer.loop);
 
@@ -18,7 +18,7 @@ static void on_timer(uv_timer_t *t)
 
 	w->due = NEVER;
 	wheel_advance(&w->wheel, uv_now(t->loop));
-	arm(w);
+	loop_wheel_arm(w);
 }
 
 void loop_wheel_init(struct loop_wheel *w, uv_loop_t *loop)
@@ -33,7 +33,7 @@ void loop_wheel_init(struct loop_wheel *w, uv_loop_t *loop)
 void loop_wheel_set(struct loop_wheel *w, struct wheel_timer *t, msec_t from_now)
 {
 	wheel_set(&w->wheel, t, uv_now(w->timer.loop) + from_now);
-	arm(w);
+	loop_wheel_arm(w);
 }
 
 static void on_closed(uv_handle_t *h)

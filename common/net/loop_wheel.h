@@ -18,6 +18,7 @@ struct loop_wheel {
 
 void loop_wheel_init(struct loop_wheel *w, uv_loop_t *loop);
 void loop_wheel_set(struct loop_wheel *w, struct wheel_timer *t, msec_t from_now);	/* 0: at the loop's next turn */
+void loop_wheel_arm(struct loop_wheel *w);	/* after timers were set by code that knows w->wheel alone (a pure core) */
 static inline void loop_wheel_clear(struct loop_wheel *w, struct wheel_timer *t) { wheel_clear(&w->wheel, t); }
 void loop_wheel_close(struct loop_wheel *w, void (*closed)(struct loop_wheel *w));	/* nothing fires any more */
 
