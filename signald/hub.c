@@ -448,13 +448,18 @@ void hub_evict(struct hub *h, struct span room, struct span client, enum hub_evi
 
 /* --- the rest ------------------------------------------------------------------------------------------------ */
 
-void hub_each_other(const struct hub_conn *c, void (*fn)(struct hub_conn *other, void *ctx), void *ctx)
+void hub_each_other(struct hub_conn *c, void (*fn)(struct hub_conn *other, void *ctx), void *ctx)
 {
-	const struct hub_room *r = c->slot != NULL ? c->slot->room : NULL;
+	struct hub_room *r;
 
-	for (unsigned i = 0; r != NULL && i < r->n; i++)
-		if (r->slot[i] != c->slot && r->slot[i]->conn != NULL)
+	if (c->slot == NULL)
+		return;
+	r = c->slot->room;
+	room_enter(r);
+	for (unsigned i = 0; i < r->n; i++)
+		if (r->slot[i]->conn != NULL && r->slot[i]->conn != c)
 			fn(r->slot[i]->conn, ctx);
+	room_exit(r);
 }
 
 struct span hub_conn_room(const struct hub_conn *c)

@@ -59,7 +59,7 @@ struct hub_conn {
 	struct hub_slot *slot;		/* the hub's; NULL: not a member */
 };
 
-struct hub_conn_ops {		/* each may call hub_leave() for this connection, and for no other */
+struct hub_conn_ops {		/* each may come back into the hub, for this connection or another */
 	/* One message, in its escaped form. False: it cannot be taken, and the connection is as good as lost. */
 	bool (*deliver)(struct hub_conn *c, struct span text);
 	/* The member is about to lose its place to somebody else. */
@@ -70,7 +70,8 @@ struct hub_conn_ops {		/* each may call hub_leave() for this connection, and for
 
 void hub_leave(struct hub *h, struct hub_conn *c, msec_t now);	/* the connection is gone; fine if it is no member */
 void hub_alive(struct hub *h, struct hub_conn *c, msec_t now);	/* after probe() */
-void hub_each_other(const struct hub_conn *c, void (*fn)(struct hub_conn *other, void *ctx), void *ctx);
+/* The other connections of its room; fn may come back into the hub. */
+void hub_each_other(struct hub_conn *c, void (*fn)(struct hub_conn *other, void *ctx), void *ctx);
 struct span hub_conn_room(const struct hub_conn *c);		/* of a member; valid while it is one */
 struct span hub_conn_client(const struct hub_conn *c);
 

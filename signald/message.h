@@ -32,18 +32,4 @@ const char *message_parse(struct message *m, struct span in);
 #define MESSAGE_ERROR_TAIL "\"}"
 enum { MESSAGE_FRAMING = sizeof(MESSAGE_HEAD) + sizeof(MESSAGE_TAIL) - 2 };
 
-/* Collider's words. */
-#define ERROR_NOT_JSON "websocket.JSON.Receive error: "	/* and then message_parse()'s reason */
-#define ERROR_SECOND_REGISTER "Duplicated register request"
-#define ERROR_NO_IDS "Invalid register request: missing 'clientid' or 'roomid'"
-#define ERROR_BAD_IDS "Invalid register request: 'clientid' or 'roomid' is not made of 1 to 64 of A-Z a-z 0-9 _ -"
-#define ERROR_ROOM_FULL "Max room capacity reached"
-#define ERROR_DUPLICATE "Duplicated registration"
-#define ERROR_NOT_REGISTERED "Client not registered"
-#define ERROR_NO_MESSAGE "Invalid send request: missing 'msg'"
-#define ERROR_UNKNOWN_COMMAND "Invalid message: unexpected 'cmd'"
-#define ERROR_TOO_MANY "Too many messages queued for the client"
-#define ERROR_UNAVAILABLE "Rooms on other servers cannot be reached now"
-#define ERROR_NO_MEMORY "Out of memory"
-
 #endif

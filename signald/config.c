@@ -1,0 +1,120 @@
+#include "signald/config.h"
+
+#include "common/base/endpoint.h"
+#include "common/base/origin.h"
+#include "signald/hub.h"
+
+#define ROW(text, type, field, value, low, high, line) { \
+	.name = (text), .kind = (type), .offset = offsetof(struct signald_config, field), .def = (value), \
+	.min = (low), .max = (high), .help = (line) }
+
+const struct option signald_options[] = {
+	SERVICE_OPTIONS("9089"),
+	/* name, kind, field, default, min, max, help */
+	OPTION_GROUP("Listeners"),
+	ROW("listening-ip", OPT_STRINGS, listening_ip, "0.0.0.0", NULL, NULL,
+	  "address to listen on; repeatable"),
+	ROW("listening-port", OPT_PORT, listening_port, "8089", "0", "65535",
+	  "port for WebSocket and HTTP"),
+	ROW("public-url", OPT_STRINGS, public_url, NULL, NULL, NULL,
+	  "ws://host:port or wss://host:port, as clients reach this server; repeatable"),
+	ROW("room-server", OPT_STRINGS, room_server, NULL, NULL, NULL,
+	  "http://host:port that is told of every removed member (POST /bye/<room>/<client>); repeatable"),
+	ROW("allowed-origin", OPT_STRINGS, allowed_origin, NULL, NULL, NULL,
+	  "only WebSockets of pages from here: scheme://host[:port], or 'none' for clients without an Origin; repeatable"),
+	ROW("max-connections", OPT_UINT, max_connections, "0", "0", "10000000",
+	  "connections at a time per listener; 0: as many as descriptors allow"),
+	ROW("max-connections-per-address", OPT_UINT, max_connections_per_address, "0", "0", "10000000",
+	  "of these from one IPv4 address or IPv6 /64; 0: no limit"),
+	OPTION_GROUP("Limits"),
+	ROW("max-message", OPT_SIZE, max_message, "256k", "1k", "16m",
+	  "longest message: of a WebSocket, or body of a POST"),
+	ROW("queue-messages", OPT_UINT, queue_messages, "1024", "1", "1000000",
+	  "messages of one sender that may wait for its peer"),
+	ROW("queue-bytes", OPT_SIZE, queue_bytes, "1m", "1k", "1g", "their bytes"),
+	ROW("room-bytes", OPT_SIZE, room_bytes, "2m", "1k", "2g", "bytes of all that wait in one room"),
+	ROW("unsent-hold", OPT_SIZE, unsent_hold, "256k", "1k", "1g",
+	  "with more unsent bytes to a client, its peer is not read"),
+	ROW("unsent-limit", OPT_SIZE, unsent_limit, "1m", "1k", "1g",
+	  "a client that would have more unsent bytes is closed (1008)"),
+	OPTION_GROUP("Times"),
+	ROW("stall-timeout", OPT_MSEC, stall_timeout, "10s", "100ms", "1h",
+	  "a client that takes nothing of its unsent bytes for so long is closed (1008)"),
+	ROW("grace", OPT_MSEC, grace, "10s", "100ms", "1h",
+	  "how long a member without a connection keeps its place"),
+	ROW("register-timeout", OPT_MSEC, register_timeout, "60s", "100ms", "24h",
+	  "a WebSocket that has not registered by then is closed"),
+	ROW("ping-interval", OPT_MSEC, ping_interval, "30s", "100ms", "1h",
+	  "time between pings to a registered client"),
+	ROW("ping-misses", OPT_UINT, ping_misses, "3", "1", "100",
+	  "a client that leaves so many pings in a row unanswered is dropped"),
+	ROW("probe-timeout", OPT_MSEC, probe_timeout, "3s", "100ms", "1m",
+	  "how long a connection may be silent while its client registers on another"),
+	ROW("close-timeout", OPT_MSEC, close_timeout, "2s", "100ms", "1m",
+	  "how long to wait for a client's answer to our Close frame"),
+	ROW("drain-spread", OPT_MSEC, drain_spread, "5s", "0", "1h",
+	  "on SIGTERM clients are closed one after the other over this time (1001)"),
+	{ .name = NULL }
+};
+
+static bool check_addresses(struct options *o, const struct signald_config *c)
+{
+	bool good = true;
+	struct ip_addr ip;
+
+	for (size_t i = 0; i < c->listening_ip.n; i++) {
+		if (ip_parse(&ip, span_str(c->listening_ip.v[i])))
+			continue;
+		options_bad(o, "listening-ip", i, "'%s' is not an IP address", c->listening_ip.v[i]);
+		good = false;
+	}
+	return good;
+}
+
+static bool check_urls(struct options *o, const struct signald_config *c)
+{
+	bool good = true;
+	struct origin u;
+
+	for (size_t i = 0; i < c->public_url.n; i++) {
+		if (origin_parse(&u, span_str(c->public_url.v[i]), true))
+			continue;
+		options_bad(o, "public-url", i, "'%s' is not ws://host:port or wss://host:port", c->public_url.v[i]);
+		good = false;
+	}
+	for (size_t i = 0; i < c->room_server.n; i++) {
+		if (origin_parse(&u, span_str(c->room_server.v[i]), false) && !u.tls)
+			continue;
+		options_bad(o, "room-server", i, "'%s' is not http://host:port", c->room_server.v[i]);
+		good = false;
+	}
+	return good;
+}
+
+static bool check_sizes(struct options *o, const struct signald_config *c)
+{
+	size_t longest = config_max_escaped(c) + HUB_MESSAGE_COST;
+
+	if (c->unsent_hold >= c->unsent_limit) {
+		options_bad(o, "unsent-hold", 0, "must be below unsent-limit (%zu bytes)", c->unsent_limit);
+		return false;
+	}
+	if (c->unsent_limit < c->queue_bytes || c->unsent_limit < longest) {
+		options_bad(o, "unsent-limit", 0, "must be at least queue-bytes (%zu) and twice max-message (%zu): one queue, or "
+			    "one message, must fit", c->queue_bytes, longest);
+		return false;
+	}
+	if (c->queue_bytes < longest) {
+		options_bad(o, "queue-bytes", 0, "must be at least twice max-message (%zu): one message must fit", longest);
+		return false;
+	}
+	return true;
+}
+
+bool signald_config_check(struct options *o, void *config)
+{
+	const struct signald_config *c = config;
+	bool addresses = check_addresses(o, c), urls = check_urls(o, c), sizes = check_sizes(o, c);
+
+	return addresses && urls && sizes;
+}
