@@ -34,13 +34,10 @@ static bool take_hex4(struct span *s, uint32_t *out)
 	if (s->len < 4)
 		return false;
 	for (size_t i = 0; i < 4; i++) {
-		uint8_t c = s->p[i], letter = c | 0x20;
-		if (c >= '0' && c <= '9')
-			v = v << 4 | (uint32_t)(c - '0');
-		else if (letter >= 'a' && letter <= 'f')
-			v = v << 4 | (uint32_t)(letter - 'a' + 10);
-		else
+		int digit = hex_value(s->p[i]);
+		if (digit < 0)
 			return false;
+		v = v << 4 | (uint32_t)digit;
 	}
 	*s = span_skip(*s, 4);
 	*out = v;

@@ -40,6 +40,20 @@ bool utf8_valid(struct span s)
 	return true;
 }
 
+static bool is_word_byte(uint8_t c, const char *others)
+{
+	return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
+		(c != '\0' && strchr(others, c) != NULL);
+}
+
+bool text_is_word(struct span s, const char *others)
+{
+	for (size_t i = 0; i < s.len; i++)
+		if (!is_word_byte(s.p[i], others))
+			return false;
+	return true;
+}
+
 bool parse_u64(struct span s, uint64_t *out)
 {
 	uint64_t v = 0;
@@ -56,12 +70,13 @@ bool parse_u64(struct span s, uint64_t *out)
 	return true;
 }
 
-static int hex_digit(uint8_t c)
+int hex_value(uint8_t digit)
 {
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c |= 0x20;
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+	uint8_t letter = digit | 0x20;
+
+	if (digit >= '0' && digit <= '9')
+		return digit - '0';
+	return letter >= 'a' && letter <= 'f' ? letter - 'a' + 10 : -1;
 }
 
 /* Takes one byte off *s, decoded; -1 on a broken escape. *s must not be empty. */
@@ -73,7 +88,7 @@ static int percent_take(struct span *s)
 		*s = span_skip(*s, 1);
 		return c;
 	}
-	if (s->len < 3 || (high = hex_digit(s->p[1])) < 0 || (low = hex_digit(s->p[2])) < 0)
+	if (s->len < 3 || (high = hex_value(s->p[1])) < 0 || (low = hex_value(s->p[2])) < 0)
 		return -1;
 	*s = span_skip(*s, 3);
 	return high << 4 | low;
@@ -89,16 +104,10 @@ bool percent_decode(struct span s, struct buf *out)
 	return !out->failed;
 }
 
-static bool is_unreserved(uint8_t c)
-{
-	return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
-		c == '-' || c == '.' || c == '_' || c == '~';
-}
-
 bool percent_encode(struct span s, struct buf *out)
 {
 	for (size_t i = 0; i < s.len; i++) {
-		if (is_unreserved(s.p[i]))
+		if (is_word_byte(s.p[i], "-._~"))
 			buf_add_byte(out, s.p[i]);
 		else
 			buf_addf(out, "%%%02X", s.p[i]);

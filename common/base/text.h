@@ -6,6 +6,11 @@
 
 bool utf8_valid(struct span s);		/* RFC 3629: no surrogates, no overlong forms */
 
+/* Is every byte an ASCII letter, an ASCII digit or one of `others`? The empty text is. */
+bool text_is_word(struct span s, const char *others);
+
+int hex_value(uint8_t digit);		/* 0..15, upper or lower case; -1: not a digit */
+
 /* Decimal digits only, no sign, no blank, no overflow; at least one digit. */
 bool parse_u64(struct span s, uint64_t *out);
 

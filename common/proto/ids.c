@@ -1,20 +1,11 @@
 #include "common/proto/ids.h"
 
 #include "common/base/random.h"
-
-static bool is_id_byte(uint8_t c)
-{
-	return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '_' || c == '-';
-}
+#include "common/base/text.h"
 
 bool id_valid(struct span id)
 {
-	if (id.len == 0 || id.len > ID_MAX)
-		return false;
-	for (size_t i = 0; i < id.len; i++)
-		if (!is_id_byte(id.p[i]))
-			return false;
-	return true;
+	return id.len > 0 && id.len <= ID_MAX && text_is_word(id, "_-");
 }
 
 void client_id_make(char out[CLIENT_ID_SIZE])

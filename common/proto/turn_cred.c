@@ -7,20 +7,9 @@
 
 enum { NAME_MAX_BYTES = 64 };
 
-static bool is_name_byte(uint8_t c)
-{
-	return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
-		c == '.' || c == '_' || c == '@' || c == '-';
-}
-
 bool turn_name_valid(struct span name)
 {
-	if (name.len > NAME_MAX_BYTES)
-		return false;
-	for (size_t i = 0; i < name.len; i++)
-		if (!is_name_byte(name.p[i]))
-			return false;
-	return true;
+	return name.len <= NAME_MAX_BYTES && text_is_word(name, "._@-");
 }
 
 int turn_cred_password(struct span secret, struct span username, char out[TURN_PASSWORD_SIZE])

@@ -1,3 +1,4 @@
+/* covers: roomd/params.c roomd/media.c */
 /* A query, a Host and a User-Agent from outside -> the params object and the page: always JSON, and nothing in the page
  * can end its data block. Input: query LF host LF user agent. */
 #include <stdlib.h>

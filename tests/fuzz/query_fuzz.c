@@ -50,7 +50,8 @@ static void check_pieces(struct span in)
 		pieces++;
 		piece = text_trim(piece);
 		require(utf8_valid(piece) || !parse_u64(piece, &number));
-		text_eq_nocase(piece, "Username");
+		require(utf8_valid(piece) || !text_is_word(piece, "-._~"));
+		require(text_eq_nocase(piece, "r") || piece.len != 1 || !text_has_prefix(piece, "r"));
 	}
 	/* a separator between any two pieces, and one more if the text ends in it */
 	require(in.len == 0 || total + pieces == in.len + (in.p[in.len - 1] != ','));

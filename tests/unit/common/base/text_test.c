@@ -55,6 +55,31 @@ static void utf8_cut_inside_a_character_is_not_valid(void **state)
 	}
 }
 
+static void a_word_is_letters_digits_and_what_the_caller_adds(void **state)
+{
+	(void)state;
+	assert_true(text_is_word(span_str(""), ""));
+	assert_true(text_is_word(span_str("azAZ09"), ""));
+	assert_true(text_is_word(span_str("a-b_"), "_-"));
+	assert_false(text_is_word(span_str("a-b"), "_"));
+	assert_false(text_is_word(span_of("a\0b", 3), "_"));
+	assert_false(text_is_word(span_str("\xc3\xa4"), "_"));
+	for (const char *c = "/:@[`{"; *c != '\0'; c++)	/* the neighbours of digits and letters */
+		assert_false(text_is_word(span_of(c, 1), ""));
+}
+
+static void hex_digits_have_a_value_and_nothing_else_has(void **state)
+{
+	static const char digits[] = "0123456789abcdef", capitals[] = "0123456789ABCDEF";
+
+	(void)state;
+	for (int c = 0; c < 256; c++) {
+		const char *low = memchr(digits, c, 16), *high = memchr(capitals, c, 16);
+		int expected = low != NULL ? (int)(low - digits) : high != NULL ? (int)(high - capitals) : -1;
+		assert_int_equal(hex_value((uint8_t)c), expected);
+	}
+}
+
 static void numbers_are_digits_that_fit(void **state)
 {
 	static const struct {
@@ -226,6 +251,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(well_formed_utf8_is_valid_and_nothing_else),
 		cmocka_unit_test(utf8_cut_inside_a_character_is_not_valid),
+		cmocka_unit_test(a_word_is_letters_digits_and_what_the_caller_adds),
+		cmocka_unit_test(hex_digits_have_a_value_and_nothing_else_has),
 		cmocka_unit_test(numbers_are_digits_that_fit),
 		cmocka_unit_test(percent_escapes_are_decoded),
 		cmocka_unit_test(only_unreserved_bytes_are_left_as_they_are),
