@@ -7,9 +7,15 @@
  * |              |         | of an earlier meeting under the same name                                           |
  * | `sig`        | roomd   | id of the signald that orders this room's messages, chosen at the first join; later |
  * |              |         | changed only by the owner's own flush, or when its lease has ended                  |
- * | `s:<client>` | roomd   | the seat: initiator or not, signaling backend, joined at (Unix ms), id of the join  |
- * |              |         | request, so that a repeated join gets its first answer                              |
+ * | `s:<client>` | roomd   | the seat: `initiator` or `member`, its number in the order of joining, joined at     |
+ * |              |         | (Unix ms), id of the join request in hex, so that a repeated join gets its first    |
+ * |              |         | answer; a loopback room has the seat of LOOPBACK_CLIENT_ID too                      |
+ * | `next`       | roomd   | number of the newest seat                                                           |
+ * | `wb`         | roomd   | bytes of the messages in rtc:{pNN}:msg:<room>                                       |
+ * | `to`, `gb`   | roomd   | who got the messages in rtc:{pNN}:given:<room>, and their bytes                     |
  * | `a:<client>` | signald | the attachment: node, generation, position in the log, last seen (Unix ms)          |
+ *
+ * A room exists while it has a seat. An entry of its lists is the request's id in hex (32 characters), then the message.
  *
  * A seat whose backend is signald ends with its attachment; any other one by /bye, /leave or the key's expiry. The
  * key expires 24 h after its last change, as AppRTC's memcache entries did, or 60 s if nobody ever attached.
@@ -44,4 +50,9 @@ size_t redis_key_room(char out[REDIS_KEY_SIZE], struct span room)
 size_t redis_key_messages(char out[REDIS_KEY_SIZE], struct span room)
 {
 	return room_key(out, "msg", room);
+}
+
+size_t redis_key_given(char out[REDIS_KEY_SIZE], struct span room)
+{
+	return room_key(out, "given", room);
 }

@@ -8,6 +8,7 @@
 
 /* A fixed route: one node, whatever the partition. Sentinel and Cluster will choose the link here. */
 struct redis_route {
+	uv_loop_t *loop;
 	struct redis_link *link;
 	void (*done)(void *ctx);
 	void *done_ctx;
@@ -22,8 +23,10 @@ struct redis_route *redis_route_new(uv_loop_t *loop, const char *url, const stru
 	if (!redis_url_parse(span_str(url), &node, why))
 		return NULL;
 	r = calloc(1, sizeof(*r));
-	if (r != NULL)
+	if (r != NULL) {
+		r->loop = loop;
 		r->link = redis_link_new(loop, &node, timing, state, owner);
+	}
 	secret_wipe(&node, sizeof(node));
 	if (r != NULL && r->link != NULL)
 		return r;
@@ -52,6 +55,11 @@ int redis_subscribe(struct redis_route *r, unsigned partition, struct span chann
 {
 	(void)partition;
 	return redis_link_subscribe(r->link, channel, cb, resubscribed, ctx);
+}
+
+uv_loop_t *redis_route_loop(const struct redis_route *r)
+{
+	return r->loop;
 }
 
 bool redis_route_up(const struct redis_route *r)

@@ -40,6 +40,7 @@ void redis_eval(struct redis_route *r, unsigned partition, struct redis_script *
 int redis_subscribe(struct redis_route *r, unsigned partition, struct span channel, redis_message_cb cb,
 		    void (*resubscribed)(void *ctx), void *ctx);	/* -1: no memory */
 
+uv_loop_t *redis_route_loop(const struct redis_route *r);	/* for what its users have to time */
 bool redis_route_up(const struct redis_route *r);
 struct redis_counts redis_route_counts(const struct redis_route *r);
 

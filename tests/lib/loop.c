@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <cmocka.h>
 
@@ -18,6 +19,7 @@ static void on_guard(uv_timer_t *t)
 void test_loop_open(struct test_loop *l)
 {
 	*l = (struct test_loop){ 0 };
+	(void)signal(SIGPIPE, SIG_IGN);		/* as common/daemon does */
 	assert_int_equal(uv_loop_init(&l->uv), 0);
 	assert_int_equal(uv_timer_init(&l->uv, &l->guard), 0);
 	l->guard.data = l;

@@ -33,6 +33,8 @@ static void keys_of_a_room_share_one_tag(void **state)
 	assert_string_equal(key, "rtc:{p39}:room:room1");
 	assert_int_equal(redis_key_messages(key, span_str("room1")), strlen("rtc:{p39}:msg:room1"));
 	assert_string_equal(key, "rtc:{p39}:msg:room1");
+	assert_int_equal(redis_key_given(key, span_str("room1")), strlen("rtc:{p39}:given:room1"));
+	assert_string_equal(key, "rtc:{p39}:given:room1");
 	redis_key_room(key, span_str("a"));
 	assert_string_equal(key, "rtc:{p07}:room:a");
 }
