@@ -30,18 +30,13 @@ static bool set_realm(struct turnd_settings *s, const struct turnd_config *c, co
 
 /* --- users --- */
 
-static int hex_digit(uint8_t c)
-{
-	return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
 /* coturn's form of a key instead of a password: 0x and 32 hexadecimal digits. */
 static bool parse_key(struct span text, uint8_t key[16])
 {
 	if (text.len != 34 || !text_has_prefix(text, "0x"))
 		return false;
 	for (size_t i = 0; i < 16; i++) {
-		int high = hex_digit(text.p[2 + 2 * i]), low = hex_digit(text.p[3 + 2 * i]);
+		int high = hex_value(text.p[2 + 2 * i]), low = hex_value(text.p[3 + 2 * i]);
 		if (high < 0 || low < 0)
 			return false;
 		key[i] = (uint8_t)(high << 4 | low);
