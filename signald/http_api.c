@@ -112,7 +112,7 @@ static void post(struct http_api *a, struct http_exchange *x, struct span room, 
 	struct call *c;
 
 	if (body.len == 0) {
-		answer_error(x, 500, "Empty request body", (struct span){ NULL, 0 });
+		answer_error(x, 500, "Empty request body", SPAN_LIT(""));
 		return;
 	}
 	if (!utf8_valid(body)) {
@@ -215,7 +215,7 @@ static void upgrade(struct http_api *a, struct http_exchange *x, const struct ht
 	enum ws_handshake_result v = ws_handshake_check(r, &a->cfg->allowed_origin, accept);
 
 	if (v == WS_HANDSHAKE_OK && a->clients->draining) {
-		answer_error(x, 503, "Shutting down", (struct span){ NULL, 0 });
+		answer_error(x, 503, "Shutting down", SPAN_LIT(""));
 	} else if (v == WS_HANDSHAKE_OK) {
 		client_open(a->clients, x, accept);
 	} else if (v == WS_HANDSHAKE_VERSION) {

@@ -29,7 +29,7 @@ static bool origin_allowed(struct span origin, const struct string_list *allowed
 		return true;
 	for (size_t i = 0; i < allowed->n; i++) {
 		const char *a = allowed->v[i];
-		if (origin.p == NULL ? strcmp(a, WS_ORIGIN_NONE) == 0 : span_eq_str(origin, a))
+		if (strcmp(a, WS_ORIGIN_NONE) == 0 ? origin.p == NULL : origin.p != NULL && span_eq_str(origin, a))
 			return true;
 	}
 	return false;
