@@ -105,9 +105,8 @@ const struct option *option_find(const struct options *o, struct span name, bool
 
 	*is_file = false;
 	for (const struct option *row = o->table; row->name != NULL; row++)
-		if (row->kind == OPT_GROUP)
-			continue;
-		else if (span_eq_str(name, row->name) || (row->alias != NULL && span_eq_str(name, row->alias)))
+		if (row->kind != OPT_GROUP &&
+		    (span_eq_str(name, row->name) || (row->alias != NULL && span_eq_str(name, row->alias))))
 			return row;
 	if (name.len <= suffix_len || !span_eq_str(span_skip(name, name.len - suffix_len), suffix))
 		return NULL;
@@ -148,7 +147,7 @@ const char *option_hint(const struct options *o, struct span name, char out[OPTI
 
 	out[0] = '\0';
 	for (const struct option *row = o->table; row->name != NULL; row++) {
-		size_t d = row->kind == OPT_DROPPED || row->kind == OPT_GROUP ? SIZE_MAX : edit_distance(name, span_str(row->name));
+		size_t d = option_has_field(row) ? edit_distance(name, span_str(row->name)) : SIZE_MAX;
 		if (d < least) {
 			least = d;
 			best = row->name;
@@ -267,7 +266,7 @@ static void take_element(struct options *o, const struct origin *at, const struc
 void option_take(struct options *o, const struct origin *at, const struct option *row, bool is_file, struct span value)
 {
 	struct given *g = &o->given[row - o->table];
-	bool split = option_is_list(row) && (at->source == SOURCE_DEFAULT || at->source == SOURCE_ENVIRONMENT);
+	bool commas = at->source == SOURCE_DEFAULT || at->source == SOURCE_ENVIRONMENT;
 
 	if (row->kind == OPT_DROPPED) {
 		option_warn(o, at, span_str(row->name), "ignored; %s", row->help);
@@ -282,15 +281,17 @@ void option_take(struct options *o, const struct origin *at, const struct option
 	}
 	if (at->source == SOURCE_FILE && option_is_secret(row) && !is_file)
 		o->file_holds_secret = true;
-	if (value.p == NULL && row->kind == OPT_SWITCH)
+	if (value.p == NULL && row->kind == OPT_SWITCH) {
 		value = SPAN_LIT("yes");
-	else if (value.p == NULL && row->def != NULL)
+	} else if (value.p == NULL && row->def != NULL) {
 		value = span_str(row->def);
+		commas = true;
+	}
 	if (value.p == NULL) {
 		option_bad(o, at, span_str(row->name), "needs a value");
 		return;
 	}
-	if (!split) {
+	if (!commas || !option_is_list(row)) {
 		take_element(o, at, row, is_file, value);
 		return;
 	}

@@ -274,7 +274,7 @@ size_t option_value_count(const struct option *row, const void *config)
 		return ((const struct string_list *)field)->n;
 	if (row->kind == OPT_STRING || row->kind == OPT_SECRET)
 		return *(char *const *)field != NULL;
-	return row->kind != OPT_DROPPED && row->kind != OPT_GROUP;
+	return option_has_field(row);
 }
 
 /* In the largest unit that leaves no rest. */

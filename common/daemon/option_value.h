@@ -11,6 +11,11 @@
 
 enum { OPTION_WHY = 256 };	/* room for the sentence that says what is wrong */
 
+static inline bool option_has_field(const struct option *row)
+{
+	return row->kind != OPT_DROPPED && row->kind != OPT_GROUP;
+}
+
 static inline bool option_is_list(const struct option *row)
 {
 	return row->kind == OPT_STRINGS || row->kind == OPT_SECRETS;

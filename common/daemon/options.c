@@ -147,7 +147,7 @@ static void take_environment(struct options *o, char **envp)
 		name = option_name(rest, text);
 		row = option_find(o, name, &is_file);
 		if (row == NULL)
-			option_warn(o, &at, (struct span){ NULL, 0 }, "no such option, ignored%s", option_hint(o, name, hint));
+			option_warn(o, &at, (struct span){ NULL, 0 }, "unknown option, ignored%s", option_hint(o, name, hint));
 		else if (value.len > 0)
 			option_take(o, &at, row, is_file, value);
 	}

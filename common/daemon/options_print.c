@@ -4,11 +4,6 @@
 
 enum { WIDTH = 110, LEFT_MAX = 36 };
 
-static bool is_option(const struct option *row)
-{
-	return row->kind != OPT_DROPPED && row->kind != OPT_GROUP;
-}
-
 static const char *value_word(const struct option *row)
 {
 	switch (row->kind) {
@@ -106,7 +101,7 @@ void options_print_help(const char *daemon, const char *purpose, const struct op
 	size_t indent = 0;
 
 	for (const struct option *row = table; row->name != NULL; row++)
-		if (is_option(row) && left_width(row) > indent && left_width(row) <= LEFT_MAX)
+		if (option_has_field(row) && left_width(row) > indent && left_width(row) <= LEFT_MAX)
 			indent = left_width(row);
 	buf_addf(out, "%s - %s\n\nusage: %s [-c FILE] [--OPTION=VALUE ...]\n\n", daemon, purpose, daemon);
 	buf_addf(out, "The later beats the earlier: default, FILE (/etc/%s.conf if it exists; lines OPTION = VALUE),\n"
@@ -120,7 +115,7 @@ void options_print_help(const char *daemon, const char *purpose, const struct op
 	for (const struct option *row = table; row->name != NULL; row++) {
 		if (row->kind == OPT_GROUP)
 			buf_addf(out, "\n%s\n", row->help);
-		else if (is_option(row))
+		else if (option_has_field(row))
 			print_row(row, indent, out);
 	}
 	print_dropped(table, out);
@@ -132,7 +127,7 @@ void options_print_config(const struct option *table, const void *config, struct
 		size_t n = option_value_count(row, config);
 		if (row->kind == OPT_GROUP)
 			buf_addf(out, "%s# --- %s\n", row == table ? "" : "\n", row->help);
-		else if (n == 0 && is_option(row))
+		else if (n == 0 && option_has_field(row))
 			buf_addf(out, "# %s =\n", row->name);
 		for (size_t i = 0; i < n; i++) {
 			buf_addf(out, "%s = ", row->name);

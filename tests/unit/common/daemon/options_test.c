@@ -210,6 +210,15 @@ static void a_bare_key_means_yes_or_the_default(void **state)
 	struct start *s = *state;
 
 	write_file(s->file, "fingerprint\nmax-lifetime\nrealm\n", 0644);
+	run(s, ARGV(TEXT("--realm=x")), NULL);
+	assert_says(s, "@:3: realm: needs a value\n");
+	write_file(s->file, "fingerprint\nmax-lifetime\nlistening-ip\n", 0644);
+	run(s, NULL, NULL);
+	assert_int_equal(s->verdict, OPTIONS_RUN);
+	assert_true(s->config.fingerprint);
+	assert_int_equal(s->config.lifetime, HOURS(1));
+	assert_int_equal(s->config.ips.n, 2);
+	write_file(s->file, "fingerprint\nmax-lifetime\nrealm\n", 0644);
 	run(s, NULL, NULL);
 	assert_int_equal(s->verdict, OPTIONS_EXIT_BAD);
 	assert_says(s, "@:3: realm: needs a value\n");
@@ -251,9 +260,9 @@ static void unknown_keys_of_a_file_or_the_environment_only_warn(void **state)
 		       "@:2: warning: maxport: unknown option, ignored (did you mean 'max-port'?)\n"
 		       "@:4: warning: min-port: given more than once; the last one counts\n"
 		       "@:5: warning: dh-file: ignored; only ECDHE is offered: leave it out\n"
-		       "environment TURND_REALMS: warning: no such option, ignored (did you mean 'realm'?)\n"
-		       "environment TURND_realm: warning: no such option, ignored\n"
-		       "environment TURND_A_NAME_THAT_IS_LONGER_THAN_ANY_NAME_OF_AN_OPTION_HAS_A_RIGHT_TO_BE: warning: no such "
+		       "environment TURND_REALMS: warning: unknown option, ignored (did you mean 'realm'?)\n"
+		       "environment TURND_realm: warning: unknown option, ignored\n"
+		       "environment TURND_A_NAME_THAT_IS_LONGER_THAN_ANY_NAME_OF_AN_OPTION_HAS_A_RIGHT_TO_BE: warning: unknown "
 		       "option, ignored\n"
 		       "command line: warning: dh-file: ignored; only ECDHE is offered: leave it out\n"
 		       "command line: warning: dh-file: ignored; only ECDHE is offered: leave it out\n");
