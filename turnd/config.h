@@ -67,13 +67,13 @@ bool config_relays(const struct turnd_config *c, const struct interfaces *host, 
 /* Our own listening and admin addresses: never a peer. Wildcards become all addresses of the host. */
 size_t config_services(const struct turnd_config *c, const struct interfaces *host, struct endpoint *out, size_t max);
 
-/* --- config_settings.c: the core's settings, with all they point to, in one piece of memory of their own --- */
+/* --- config_settings.c: the core's settings, with all they point to; nothing is borrowed from the configuration --- */
 
 struct turnd_settings {
 	struct turn_settings turn;	/* points into what follows */
 	char realm[128];
 	struct span secrets[8];
-	struct buf secret_text;		/* what `secrets` views; wiped when freed */
+	struct buf text;		/* what names and secrets view: reserved once, never moved */
 	struct turn_user *users;
 	struct ip_range *allowed, *denied;
 	struct endpoint *services;

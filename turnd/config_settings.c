@@ -28,6 +28,27 @@ static bool set_realm(struct turnd_settings *s, const struct turnd_config *c, co
 	return true;
 }
 
+/* Room for every name and secret, so that views of them never move. */
+static bool reserve_text(struct turnd_settings *s, const struct turnd_config *c)
+{
+	size_t n = 1;
+
+	for (size_t i = 0; i < c->users.n; i++)
+		n += strlen(c->users.v[i]);
+	for (size_t i = 0; i < c->secrets.n; i++)
+		n += strlen(c->secrets.v[i]);
+	n += c->secret_file != NULL ? 2 * SECRET_FILE_MAX : 0;		/* the file as it is, and the secrets in it */
+	buf_init(&s->text, n);
+	return buf_reserve(&s->text, n) != NULL;
+}
+
+static struct span keep(struct turnd_settings *s, struct span text)
+{
+	struct span kept = { s->text.p + s->text.len, text.len };
+	buf_add_span(&s->text, text);
+	return kept;
+}
+
 /* --- users --- */
 
 /* coturn's form of a key instead of a password: 0x and 32 hexadecimal digits. */
@@ -85,7 +106,7 @@ static bool set_users(struct turnd_settings *s, const struct turnd_config *c, co
 			config_complain(say, "user", i, "no key could be made: no memory, or a password that is too long");
 			ok = false;
 		}
-		u->name = name;		/* inside the configuration, which lives longer */
+		u->name = keep(s, name);
 		for (size_t k = 0; k < i; k++)
 			if (span_eq(s->users[k].name, name)) {
 				config_complain(say, "user", i, "'%.*s' is given twice", SPAN_ARG(name));
@@ -109,25 +130,22 @@ static bool add_secret(struct turnd_settings *s, const char *option, size_t i, s
 		config_complain(say, option, i, "more than %d secrets at a time", SECRETS_MAX);
 		return false;
 	}
-	s->secrets[s->turn.n_secrets++] = secret;
+	s->secrets[s->turn.n_secrets++] = keep(s, secret);
 	return true;
 }
 
 static bool read_file(const char *path, struct buf *out)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	size_t end = out->len + SECRET_FILE_MAX;
 	ssize_t n = fd < 0 ? -1 : 1;
 
-	while (n > 0) {
-		uint8_t *room = buf_reserve(out, 4096);
-		if (room == NULL) {
-			errno = EFBIG;
-			n = -1;
-			break;
-		}
-		n = read(fd, room, 4096);
+	while (n > 0 && out->len < end) {
+		n = read(fd, out->p + out->len, end - out->len);
 		out->len += n > 0 ? (size_t)n : 0;
 	}
+	if (n > 0)
+		errno = EFBIG;
 	if (fd >= 0)
 		close(fd);
 	return n == 0;
@@ -136,6 +154,7 @@ static bool read_file(const char *path, struct buf *out)
 static bool set_secrets(struct turnd_settings *s, const struct turnd_config *c, const struct complaints *say)
 {
 	struct span rest;
+	size_t file_at;
 	bool ok = true;
 
 	s->turn.secrets = s->secrets;
@@ -143,11 +162,12 @@ static bool set_secrets(struct turnd_settings *s, const struct turnd_config *c, 
 		ok = add_secret(s, "static-auth-secret", i, span_str(c->secrets.v[i]), say) && ok;
 	if (c->secret_file == NULL)
 		return ok;
-	if (!read_file(c->secret_file, &s->secret_text)) {
+	file_at = s->text.len;
+	if (!read_file(c->secret_file, &s->text)) {
 		config_complain(say, "secret-file", 0, "cannot read %s: %s", c->secret_file, strerror(errno));
 		return false;
 	}
-	for (rest = buf_span(&s->secret_text); rest.len > 0;) {
+	for (rest = span_skip(buf_span(&s->text), file_at); rest.len > 0;) {
 		struct span line = text_trim(text_cut(&rest, '\n'));
 		if (line.len > 0 && line.p[line.len - 1] == '\r')
 			line.len--;
@@ -257,11 +277,11 @@ struct turnd_settings *turnd_settings_new(const struct turnd_config *c, const st
 	struct turnd_settings *s = calloc(1, sizeof(*s));
 	bool ok;
 
-	if (s == NULL) {
+	if (s == NULL || !reserve_text(s, c)) {
 		config_complain(say, "realm", 0, "no memory");
+		free(s);
 		return NULL;
 	}
-	buf_init(&s->secret_text, SECRET_FILE_MAX);
 	s->turn = (struct turn_settings){
 		.fingerprint = c->fingerprint, .software_attribute = c->software_attribute, .secure_stun = c->secure_stun,
 		.include_reason_string = c->include_reason_string, .rfc5766_channel_numbers = c->rfc5766_channel_numbers,
@@ -289,9 +309,8 @@ void turnd_settings_free(struct turnd_settings *s)
 {
 	if (s == NULL)
 		return;
-	if (s->secret_text.p != NULL)
-		secret_wipe(s->secret_text.p, s->secret_text.len);
-	buf_close(&s->secret_text);
+	secret_wipe(s->text.p, s->text.cap);
+	buf_close(&s->text);
 	if (s->users != NULL)
 		secret_wipe(s->users, s->turn.n_users * sizeof(*s->users));
 	free(s->users);

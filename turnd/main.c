@@ -4,6 +4,8 @@
 #include "turnd/io/report.h"
 #include "turnd/io/workers.h"
 
+#include <stdlib.h>
+
 static void *start(uv_loop_t *loop, const void *config, char why[256])
 {
 	(void)loop;		/* the workers have loops of their own; main's serves signals and the admin listener */
@@ -18,6 +20,24 @@ static void drain(void *self)
 static bool drained(void *self)
 {
 	return workers_allocations(self) == 0;
+}
+
+static void reload(void *self)
+{
+	struct options *options;
+	char why[256] = "the configuration is wrong: see standard error";
+	void *config;
+	bool ok = service_reread(&options, &config);
+
+	if (ok) {
+		ok = workers_reload(self, config, why);
+		options_free(options);
+		free(config);
+	}
+	if (ok)
+		LOG(LOG_INFO, "reloaded", LOG_STR("msg", "users, secrets, peers and limits are as the configuration says now"));
+	else
+		LOG(LOG_ERROR, "reload_failed", LOG_STR("msg", why), LOG_STR("kept", "the values from before"));
 }
 
 static void stop(void *self)
@@ -53,7 +73,7 @@ int main(int argc, char **argv)
 	static const struct service turnd = {
 		.name = "turnd", .purpose = "TURN server: relays media for WebRTC calls",
 		.options = turnd_options, .config_size = sizeof(struct turnd_config), .check = turnd_check,
-		.start = start, .drain = drain, .drained = drained, .stop = stop, .free = release,
+		.start = start, .drain = drain, .drained = drained, .reload = reload, .stop = stop, .free = release,
 		.admin = { .ready = ready, .metrics = metrics, .status = status },
 	};
 

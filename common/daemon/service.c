@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "common/base/log.h"
+#include "common/crypto/digest.h"
 #include "common/daemon/notify.h"
 #include "common/daemon/process.h"
 #include "common/daemon/runtime.h"
@@ -33,6 +34,8 @@ static struct running {
 	void *self;			/* the daemon's */
 	bool pidfile_written;
 	struct options *options;
+	int argc;
+	char **argv;			/* as it was: reading options blanks the secrets in it */
 } run;
 
 /* --- complaints --- */
@@ -337,17 +340,68 @@ static int serve_with_log(void)
 	return status;
 }
 
-int service_main(const struct service *s, int argc, char **argv)
+/* One block: the pointers, then the texts. */
+static char **argv_copy(int argc, char **argv)
+{
+	size_t n = ((size_t)argc + 1) * sizeof(char *);
+	char **copy, *text;
+
+	for (int i = 0; i < argc; i++)
+		n += strlen(argv[i]) + 1;
+	if ((copy = malloc(n)) == NULL)
+		return NULL;
+	text = (char *)(copy + argc + 1);
+	for (int i = 0; i < argc; i++) {
+		copy[i] = text;
+		text = stpcpy(text, argv[i]) + 1;
+	}
+	copy[argc] = NULL;
+	return copy;
+}
+
+static void argv_free(int argc, char **argv)
+{
+	for (int i = 0; argv != NULL && i < argc; i++)
+		secret_wipe(argv[i], strlen(argv[i]));
+	free(argv);
+}
+
+static enum options_verdict load(struct options **o, char **argv, void *config)
 {
 	char default_file[64];
+
+	snprintf(default_file, sizeof(default_file), "/etc/%s.conf", run.s->name);
+	return options_load(o, run.s->name, run.s->options, default_file, run.argc, argv, environ, config, check);
+}
+
+bool service_reread(struct options **options, void **config)
+{
+	char **argv = argv_copy(run.argc, run.argv);
+	enum options_verdict verdict = OPTIONS_EXIT_BAD;
+
+	*options = NULL;
+	*config = calloc(1, run.s->config_size);
+	if (argv != NULL && *config != NULL)
+		verdict = load(options, argv, *config);
+	argv_free(run.argc, argv);
+	if (verdict == OPTIONS_RUN) {
+		log_set_level((enum log_level)((const struct service_config *)*config)->log_level);
+		return true;
+	}
+	options_free(*options);
+	free(*config);
+	return false;
+}
+
+int service_main(const struct service *s, int argc, char **argv)
+{
 	void *config = calloc(1, s->config_size);
 	int status = EXIT_START;
 
-	run = (struct running){ .s = s, .config = config, .log_fd = -1 };
-	snprintf(default_file, sizeof(default_file), "/etc/%s.conf", s->name);
-	if (config == NULL)
+	run = (struct running){ .s = s, .config = config, .log_fd = -1, .argc = argc, .argv = argv_copy(argc, argv) };
+	if (config == NULL || run.argv == NULL)
 		return start_failed("no memory is left for the configuration");
-	switch (options_load(&run.options, s->name, s->options, default_file, argc, argv, environ, config, check)) {
+	switch (load(&run.options, argv, config)) {
 	case OPTIONS_RUN:
 		status = serve_with_log();
 		break;
@@ -364,5 +418,6 @@ int service_main(const struct service *s, int argc, char **argv)
 		options_free(run.options);
 		free(config);
 	}
+	argv_free(run.argc, run.argv);
 	return status;
 }

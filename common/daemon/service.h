@@ -73,6 +73,11 @@ struct service {
 	struct admin_ops admin;			/* ctx is self; `ready` is not asked while draining; metrics: the daemon's own */
 };
 
+/* For reload(): all options once more, from the same sources, the command line as it was. False: they are wrong, which was
+ * said on standard error as at the start: keep what you have. True: *config is a new one, to be freed behind its options:
+ * options_free(*options), free(*config). The log level is set to what it says. */
+bool service_reread(struct options **options, void **config);
+
 /* Once in a process: signals and the log are the process' own. */
 int service_main(const struct service *s, int argc, char **argv);
 

@@ -218,6 +218,31 @@ def sigterm_ends_an_idle_server_at_once_and_a_busy_one_in_time(s):
     assert "reason=shutdown" in d.log()
 
 
+def sighup_takes_new_secrets_and_users(s):
+    conf = s.dir / "turnd.conf"
+
+    def write(text):
+        conf.write_text(text)
+        conf.chmod(0o600)
+    write("static-auth-secret=first\nuser=alice:open sesame\n")
+    d = s.daemon("turnd", f"--config={conf}", "--listening-ip=127.0.0.1", "--threads=2", *LOOPBACK)
+    kept = client()
+    relay_both_ways(kept)
+    write("static-auth-secret=second\nstatic-auth-secret=first\n")
+    d.signal(signal.SIGHUP)
+    wait_until(lambda: d.metric("turnd_secrets") == 2, "two secrets")
+    for secret in ("second", "first"):
+        user, password = rest_credential(secret)
+        wait_until(lambda: TurnClient(("127.0.0.1", 3478), user, password).allocate().cls == SUCCESS, secret)
+    wait_until(lambda: client().allocate().code == 401, "alice is gone")
+    kept.send_channel(0x4001, b"goes on")
+    assert kept.refresh(600).cls == SUCCESS
+    write("static-auth-secret=third\ndenied-peer-ip=nonsense\n")
+    d.signal(signal.SIGHUP)
+    wait_until(lambda: "event=reload_failed" in d.log(), "the mistake is said")
+    assert "denied-peer-ip: 'nonsense' is not an address" in d.log() and d.metric("turnd_secrets") == 2
+
+
 def status_is_json(s):
     d = turnd(s, "--threads=2")
     status = json.loads(http(d.admin_port, "GET", "/status").body)
@@ -246,5 +271,6 @@ tell(a_static_user_and_a_rest_credential_are_relayed_both_ways, ipv6_is_served_l
      an_answer_leaves_from_the_address_that_was_asked, every_worker_serves, the_relay_range_can_be_used_up_to_its_last_port,
      malformed_datagrams_change_nothing, a_stranger_gets_no_more_than_a_challenge, forbidden_peers_are_refused,
      a_port_in_use_is_said, a_second_turnd_does_not_join_the_first, a_bad_configuration_stops_the_start_with_a_sentence,
-     sigterm_waits_for_the_allocations, sigterm_ends_an_idle_server_at_once_and_a_busy_one_in_time, status_is_json,
+     sigterm_waits_for_the_allocations, sigterm_ends_an_idle_server_at_once_and_a_busy_one_in_time,
+     sighup_takes_new_secrets_and_users, status_is_json,
      coturns_client_is_served)

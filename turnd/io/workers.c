@@ -196,32 +196,36 @@ unsigned workers_allocations(const struct workers *ws)
 	return (unsigned)n;
 }
 
-bool workers_settled(struct workers *ws)
+/* Has every worker taken the last reload? Then what was before may go. One that had no memory for it is asked again. */
+static bool settled(struct workers *ws)
 {
 	for (unsigned i = 0; i < ws->n; i++)
-		if (worker_settings_in_use(ws->v[i]) != &ws->settings->turn)
+		if (worker_settings_in_use(ws->v[i]) != &ws->settings->turn) {
+			worker_settings(ws->v[i], &ws->settings->turn);
 			return false;
+		}
 	turnd_settings_free(ws->retired);
 	ws->retired = NULL;
 	return true;
 }
 
-bool workers_reload(struct workers *ws, const struct turnd_config *config, const struct complaints *say)
+bool workers_reload(struct workers *ws, const struct turnd_config *config, char why[256])
 {
+	const struct complaints say = { say_first, why };
 	struct turnd_settings *s;
 	struct interfaces host;
 
-	if (!workers_settled(ws)) {
-		config_complain(say, "realm", 0, "the last reload is not finished");
+	why[0] = '\0';
+	if (!settled(ws)) {
+		snprintf(why, 256, "the last reload is not finished: try again");
 		return false;
 	}
 	interfaces_read(&host);
-	if ((s = turnd_settings_new(config, &host, ws->nonce_key, ws->quota, say)) == NULL)
+	if ((s = turnd_settings_new(config, &host, ws->nonce_key, ws->quota, &say)) == NULL)
 		return false;
 	quota_limits(ws->quota, config->user_quota, config->total_quota);
 	ws->retired = ws->settings;
 	ws->settings = s;
-	ws->config = config;
 	for (unsigned i = 0; i < ws->n; i++)
 		worker_settings(ws->v[i], &s->turn);
 	return true;

@@ -24,10 +24,9 @@ struct workers *workers_start(const struct turnd_config *config, char why[256]);
 
 void workers_drain(struct workers *ws);
 unsigned workers_allocations(const struct workers *ws);
-/* Takes what can change while running from `config` (users, secrets, peers, limits); false after complaints: nothing
- * changed. On success the former config may be freed as soon as workers_settled(). */
-bool workers_reload(struct workers *ws, const struct turnd_config *config, const struct complaints *say);
-bool workers_settled(struct workers *ws);	/* has every worker taken the last reload? */
+/* Takes what can change while running from `config`, which is not kept: users, secrets, peers, limits, the form of answers.
+ * False with a sentence in why[]: nothing changed. */
+bool workers_reload(struct workers *ws, const struct turnd_config *config, char why[256]);
 void workers_stop(struct workers *ws);		/* ends every allocation and thread, waits for them */
 void workers_free(struct workers *ws);
 
