@@ -59,9 +59,12 @@ const struct option roomd_options[] = {
 	{ .name = NULL }
 };
 
-static void site_complaint(void *ctx, const char *option, size_t i, const char *sentence)
+static void complain(void *ctx, const char *option, size_t i, const char *value, const char *sentence)
 {
-	options_bad(ctx, option, i, "%s", sentence);
+	if (value != NULL)
+		options_bad(ctx, option, i, "'%s' %s", value, sentence);
+	else
+		options_bad(ctx, option, i, "%s", sentence);
 }
 
 static bool addresses_valid(struct options *o, const char *option, const struct string_list *l)
@@ -95,7 +98,7 @@ bool roomd_config_check(struct options *o, void *config)
 
 	if (!addresses_valid(o, "trusted-signal", &c->trusted_signal))
 		good = false;
-	if (!site_init(&site, &c->site, site_complaint, o))
+	if (!site_init(&site, &c->site, complain, o))
 		good = false;
 	site_close(&site);
 	if (!only_loopback(&c->listening_ip) && !options_given(o, "public-url")) {

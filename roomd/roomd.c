@@ -131,8 +131,14 @@ static int store_open(struct roomd *d, char why[256])
 	d->route = redis_route_new(d->loop, d->config->redis, NULL, on_redis_state, d, why);
 	if (d->route == NULL)
 		return -1;
+	snprintf(why, 256, "no memory");
 	d->store = store_redis_new(d->route, ROOM_LIFE);
 	return d->store != NULL ? 0 : -1;
+}
+
+static void route_gone(void *ctx)
+{
+	(void)ctx;
 }
 
 static void roomd_stop(void *self)
@@ -145,7 +151,7 @@ static void roomd_stop(void *self)
 		d->store->ops->stop(d->store, NULL, NULL);
 	d->store = NULL;
 	if (d->route != NULL)
-		redis_route_stop(d->route, NULL, NULL);
+		redis_route_stop(d->route, route_gone, NULL);
 	if (d->signal != NULL)
 		signal_link_stop(d->signal, NULL, NULL);
 	uv_close((uv_handle_t *)&d->tick, NULL);
@@ -162,9 +168,9 @@ static void roomd_free(void *self)
 	free(d);
 }
 
-static void no_complaint(void *ctx, const char *option, size_t i, const char *sentence)
+static void no_complaint(void *ctx, const char *option, size_t i, const char *value, const char *sentence)
 {
-	(void)ctx, (void)option, (void)i, (void)sentence;	/* roomd_config_check() has said it */
+	(void)ctx, (void)option, (void)i, (void)value, (void)sentence;	/* roomd_config_check() has said it */
 }
 
 static void *roomd_start(uv_loop_t *loop, const void *config, char why[256])

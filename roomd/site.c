@@ -5,8 +5,6 @@
 #include "common/base/text.h"
 #include "roomd/ice_config.h"
 
-typedef void (*complain)(void *ctx, const char *option, size_t i, const char *sentence);
-
 /* "ws[s]://public" or "ws[s]://public http://inner". */
 static const char *signal_parse(struct signal_server *s, struct span text)
 {
@@ -36,20 +34,20 @@ static void sort_turn_uris(struct site *s)
 				s->turn_uris[s->n_turn_uris++] = s->options->turn_server.v[i];
 }
 
-static bool check_uris(const struct string_list *l, bool turn, const char *option, complain bad, void *ctx)
+static bool check_uris(const struct string_list *l, bool turn, const char *option, site_complaint bad, void *ctx)
 {
 	bool good = true;
 
 	for (size_t i = 0; i < l->n; i++)
 		if (!ice_uri_valid(span_str(l->v[i]), turn)) {
-			bad(ctx, option, i, turn ? "must be turn:host[:port][?transport=udp|tcp] or turns:..."
+			bad(ctx, option, i, l->v[i], turn ? "must be turn:host[:port][?transport=udp|tcp] or turns:..."
 						 : "must be stun:host[:port]");
 			good = false;
 		}
 	return good;
 }
 
-bool site_init(struct site *s, const struct site_options *options, complain bad, void *ctx)
+bool site_init(struct site *s, const struct site_options *options, site_complaint bad, void *ctx)
 {
 	const char *why;
 	bool good;
@@ -64,17 +62,17 @@ bool site_init(struct site *s, const struct site_options *options, complain bad,
 	if (!check_uris(&options->stun_server, false, "stun-server", bad, ctx))
 		good = false;
 	if (options->public_url.n == 0 || options->signal_server.n == 0) {
-		bad(ctx, options->public_url.n == 0 ? "public-url" : "signal-server", 0, "must be given at least once");
+		bad(ctx, options->public_url.n == 0 ? "public-url" : "signal-server", 0, NULL, "must be given at least once");
 		good = false;
 	}
 	for (size_t i = 0; i < options->public_url.n; i++)
 		if (!origin_parse(&s->bases[s->n_bases++], span_str(options->public_url.v[i]), false)) {
-			bad(ctx, "public-url", i, "must be http://host[:port] or https://host[:port], without a path");
+			bad(ctx, "public-url", i, options->public_url.v[i], "must be http://host[:port] or https://host[:port], without a path");
 			good = false;
 		}
 	for (size_t i = 0; i < options->signal_server.n; i++)
 		if ((why = signal_parse(&s->signals[s->n_signals++], span_str(options->signal_server.v[i]))) != NULL) {
-			bad(ctx, "signal-server", i, why);
+			bad(ctx, "signal-server", i, options->signal_server.v[i], why);
 			good = false;
 		}
 	if (!good)

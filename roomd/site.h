@@ -22,6 +22,8 @@ struct signal_server {
 	char name[ORIGIN_TEXT_SIZE];	/* its public URL: what a room remembers (room_store.h) */
 };
 
+typedef void (*site_complaint)(void *ctx, const char *option, size_t i, const char *value, const char *sentence);
+
 struct site {
 	const struct site_options *options;
 	struct origin *bases;		/* public-url */
@@ -32,10 +34,10 @@ struct site {
 	size_t n_turn_uris;
 };
 
-/* Builds it; every complaint about an option goes to `bad` with that option's name and element, and the answer is false.
- * Otherwise false means no memory. */
+/* Builds it. Each value that cannot be used goes to `bad`, with what it must be ("'x' must be ..."; value NULL: the option is
+ * missing), and the answer is false; false without a complaint means no memory. */
 bool site_init(struct site *s, const struct site_options *options,
-	       void (*bad)(void *ctx, const char *option, size_t i, const char *sentence), void *ctx);
+	       site_complaint bad, void *ctx);
 void site_close(struct site *s);	/* fine on a zeroed one */
 
 /* The base of links for a request to this Host: the one it names, else the first. Never NULL. */

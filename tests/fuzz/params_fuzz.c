@@ -11,9 +11,9 @@
 static char public_url[] = "http://localhost:8080", other_url[] = "https://rooms.example.org", signal[] = "ws://localhost:8089",
 	other_signal[] = "wss://s.example.org http://10.0.0.1:1", turn[] = "turn:h?transport=udp", secret[] = "s", key[] = "k";
 
-static void no_complaint(void *ctx, const char *option, size_t i, const char *sentence)
+static void no_complaint(void *ctx, const char *option, size_t i, const char *value, const char *sentence)
 {
-	(void)ctx, (void)option, (void)i, (void)sentence;
+	(void)ctx, (void)option, (void)i, (void)value, (void)sentence;
 	abort();
 }
 

@@ -24,9 +24,9 @@ static struct site_options a_site_options(void)
 }
 
 /* complaints: counted in *(int *)ctx. */
-static void a_complaint(void *ctx, const char *option, size_t i, const char *sentence)
+static void a_complaint(void *ctx, const char *option, size_t i, const char *value, const char *sentence)
 {
-	(void)option, (void)i, (void)sentence;
+	(void)option, (void)i, (void)value, (void)sentence;
 	++*(int *)ctx;
 }
 
