@@ -25,6 +25,7 @@ async function call(t, query = '') {
 
 async function still_running(...pages) {
   for (const page of pages) {
+    await page.bringToFront();      // a hidden tab paints nothing
     const at = await page.$eval('#remote', (v) => v.currentTime);
     await page.waitForFunction((t) => document.getElementById('remote').currentTime > t + 0.5, {}, at);
     assert.deepEqual(page.complaints, []);
