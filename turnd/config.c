@@ -61,6 +61,7 @@ const struct option turnd_options[] = {
 	UINT("total-quota", total_quota, "0", "1000000", "allocations there may be at a time; 0: what ports and descriptors allow"),
 	UINT("max-permissions", max_permissions, "1024", "65535", "permissions of one allocation"),
 	UINT("max-channels", max_channels, "256", "4096", "channels of one allocation"),
+	UINT("drain-min-allocations", drain_min_allocations, "0", "1000000", "a draining server ends when so few allocations are left"),
 	{ .name = "max-allocate-lifetime", .kind = OPT_MSEC, .offset = FIELD(max_allocate_lifetime), .def = "3600", .min = "600",
 	  .max = "24h", .help = "longest lifetime that is granted at a time" },
 

@@ -23,7 +23,7 @@ struct turnd_config {
 	bool use_auth_secret, lt_cred_mech, no_auth, yes_open_relay, strict_expiry, secure_stun;
 	msec_t stale_nonce;
 	/* how much */
-	unsigned user_quota, total_quota, max_permissions, max_channels;
+	unsigned user_quota, total_quota, max_permissions, max_channels, drain_min_allocations;
 	msec_t max_allocate_lifetime;
 	/* with whom */
 	struct string_list allowed_peer_ip, denied_peer_ip;

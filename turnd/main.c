@@ -19,7 +19,8 @@ static void drain(void *self)
 
 static bool drained(void *self)
 {
-	return workers_allocations(self) == 0;
+	const struct workers *ws = self;
+	return workers_allocations(ws) <= ws->config->drain_min_allocations;
 }
 
 static void reload(void *self)

@@ -108,6 +108,36 @@ def the_relay_range_can_be_used_up_to_its_last_port(s):
     assert d.metric('turnd_relay_ports_used{address="127.0.0.1"}') == 20
 
 
+def descriptors_are_refused_before_they_run_out(s):
+    few = (need("prlimit"), "--nofile=640:640")
+    d = turnd(s, "--threads=1", prefix=few)
+    limit = int(d.metric("turnd_relay_sockets_max"))
+    assert limit == 640 - 256 - 16
+    clients = [client() for _ in range(limit + 3)]
+    codes = [c.allocate().code for c in clients]
+    assert codes == [None] * limit + [508] * 3, codes
+    assert client().exchange(build(BINDING, REQUEST)).cls == SUCCESS
+    assert clients[0].refresh(0).cls == SUCCESS
+    assert client().allocate().cls == SUCCESS
+    assert "event=allocation_end" in d.log()
+
+
+def two_clients_behind_one_external_address_reach_each_other(s):
+    """The NAT in front may not send back what we send to our own public address."""
+    public = "192.0.2.77"       # nobody here has it, so nothing sent there would come back
+    turnd(s, "--threads=2", f"--external-ip={public}", "--allowed-peer-ip=192.0.2.0/24")
+    a, b = client(), client()
+    relay_a = a.allocate().address(XOR_RELAYED_ADDRESS)
+    relay_b = b.allocate().address(XOR_RELAYED_ADDRESS)
+    assert relay_a[0] == relay_b[0] == public
+    assert a.permit(public).cls == SUCCESS and b.bind_channel(0x4001, relay_a).cls == SUCCESS
+    a.send_indication(relay_b, b"to b")
+    assert b.receive() == (0x4001, b"to b")
+    b.send_channel(0x4001, b"to a")
+    heard = a.receive()
+    assert heard.get(DATA_ATTR) == b"to a" and heard.address(XOR_PEER_ADDRESS) == relay_b
+
+
 def malformed_datagrams_change_nothing(s):
     d = turnd(s, "--threads=1")
     c = client()
@@ -269,6 +299,7 @@ def coturns_client_is_served(s):
 
 tell(a_static_user_and_a_rest_credential_are_relayed_both_ways, ipv6_is_served_like_ipv4,
      an_answer_leaves_from_the_address_that_was_asked, every_worker_serves, the_relay_range_can_be_used_up_to_its_last_port,
+     descriptors_are_refused_before_they_run_out, two_clients_behind_one_external_address_reach_each_other,
      malformed_datagrams_change_nothing, a_stranger_gets_no_more_than_a_challenge, forbidden_peers_are_refused,
      a_port_in_use_is_said, a_second_turnd_does_not_join_the_first, a_bad_configuration_stops_the_start_with_a_sentence,
      sigterm_waits_for_the_allocations, sigterm_ends_an_idle_server_at_once_and_a_busy_one_in_time,

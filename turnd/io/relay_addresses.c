@@ -15,6 +15,7 @@ int relay_addresses_add(struct relay_addresses *a, const struct ip_addr *ip, con
 	if (r->ports == NULL)
 		return -1;
 	a->n++;
+	a->translated = a->translated || !ip_equal(ip, advertised);
 	return 0;
 }
 
@@ -59,12 +60,35 @@ struct relay_address *relay_addresses_choose(struct relay_addresses *a, uint8_t 
 			return &a->v[i];
 }
 
+static bool is_used(const struct relay_address *r, uint16_t port)
+{
+	return port_pool_user(r->ports, port) >= 0;
+}
+
 bool relay_addresses_in_use(const struct relay_addresses *a, const struct endpoint *peer)
 {
 	for (size_t i = 0; i < a->n; i++)
-		if (ip_equal(&a->v[i].ip, &peer->ip))
-			return port_pool_user(a->v[i].ports, peer->port) >= 0;
+		if ((ip_equal(&a->v[i].ip, &peer->ip) || ip_equal(&a->v[i].advertised, &peer->ip)) && is_used(&a->v[i], peer->port))
+			return true;
 	return false;
+}
+
+void relay_addresses_inward(const struct relay_addresses *a, struct endpoint *peer)
+{
+	for (size_t i = 0; a->translated && i < a->n; i++)
+		if (ip_equal(&a->v[i].advertised, &peer->ip) && is_used(&a->v[i], peer->port)) {
+			peer->ip = a->v[i].ip;
+			return;
+		}
+}
+
+void relay_addresses_outward(const struct relay_addresses *a, struct endpoint *peer)
+{
+	for (size_t i = 0; a->translated && i < a->n; i++)
+		if (ip_equal(&a->v[i].ip, &peer->ip) && is_used(&a->v[i], peer->port)) {
+			peer->ip = a->v[i].advertised;
+			return;
+		}
 }
 
 bool relay_addresses_reserve(struct relay_addresses *a)

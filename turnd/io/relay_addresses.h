@@ -21,6 +21,7 @@ struct relay_address {
 struct relay_addresses {
 	struct relay_address v[RELAY_ADDRESSES_MAX];
 	size_t n;
+	bool translated;		/* some are advertised as something else than they are */
 	unsigned max_sockets;		/* how many relay sockets the process may have open: descriptors minus a reserve */
 	atomic_uint sockets;
 };
@@ -38,7 +39,13 @@ int relay_address_probe(const struct ip_addr *ip);
 struct relay_address *relay_addresses_choose(struct relay_addresses *a, uint8_t family, const struct ip_addr *server,
 					     unsigned *round);
 
-bool relay_addresses_in_use(const struct relay_addresses *a, const struct endpoint *peer);	/* bound address only */
+/* Is this one of our own relays, by its own or its advertised address, in use now? */
+bool relay_addresses_in_use(const struct relay_addresses *a, const struct endpoint *peer);
+
+/* Hairpin: two clients of this server reach each other by advertised addresses, which the NAT in front may not send back
+ * to us. A relay in use is so reached by its own address, and seen under the advertised one. Nothing happens to others. */
+void relay_addresses_inward(const struct relay_addresses *a, struct endpoint *peer);
+void relay_addresses_outward(const struct relay_addresses *a, struct endpoint *peer);
 
 /* Counts one more open socket; false: the descriptors are needed for other things. */
 bool relay_addresses_reserve(struct relay_addresses *a);

@@ -198,8 +198,10 @@ void relay_sockets_receive(struct relay_sockets *r, struct rx_batch *b, struct f
 			continue;
 		first = rx_count(b);
 		got = rx_receive(b, s->fd, RELAY_RECEIVE);	/* a full one is ready again at the next turn */
-		for (unsigned k = first; k < first + got; k++)
+		for (unsigned k = first; k < first + got; k++) {
 			packets[k] = (struct flow_packet){ .data = rx_data(b, k), .allocation = s->owner, .peer = rx_from(b, k) };
+			relay_addresses_outward(r->addresses, &packets[k].peer);
+		}
 	}
 	if (rx_count(b) > 0)
 		deliver(owner);
@@ -211,8 +213,10 @@ static void send_group(struct relay_sockets *r, struct relay_socket *s, const st
 	uint8_t i = s->first;
 
 	for (; s->pending > 0; s->pending--, i = next[i]) {
-		struct tx_datagram d = { .to = &v[i].peer, .head = { v[i].head, v[i].head_len }, .payload = v[i].payload,
+		struct endpoint to = v[i].peer;
+		struct tx_datagram d = { .to = &to, .head = { v[i].head, v[i].head_len }, .payload = v[i].payload,
 					 .tail = v[i].tail };
+		relay_addresses_inward(r->addresses, &to);
 		if (v[i].dont_fragment != s->dont_fragment) {	/* a state of the socket: what was queued goes first */
 			tx_flush(r->out, s->fd);
 			if (set_dont_fragment(s->fd, s->family, v[i].dont_fragment) == 0)

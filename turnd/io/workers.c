@@ -72,14 +72,13 @@ static bool ports_are_free(const struct endpoint *listeners, size_t n, char why[
 	return true;
 }
 
-/* Without listening-ip an IPv6 address is wanted only if the host has IPv6. */
+/* Without listening-ip, IPv6 is wanted only if the host has it. */
 static size_t listeners_of(const struct turnd_config *c, struct endpoint out[ADDRESSES_MAX])
 {
 	size_t n = config_listeners(c, out, NULL);
+	int rc = c->listening_ip.n == 0 ? path_udp_probe(&out[1]) : 0;
 
-	if (c->listening_ip.n == 0 && path_udp_probe(&out[1]) == EAFNOSUPPORT)
-		n = 1;
-	return n;
+	return rc == EAFNOSUPPORT || rc == EADDRNOTAVAIL ? 1 : n;
 }
 
 static unsigned descriptor_limit(unsigned workers)

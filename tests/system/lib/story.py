@@ -59,12 +59,12 @@ def free_port(kind=socket.SOCK_STREAM):
 
 
 class Daemon:
-    def __init__(self, story, name, args, env):
+    def __init__(self, story, name, args, env, prefix=()):
         self.name = name
         self.log_path = story.dir / f"{name}-{len(story.daemons)}.log"
         self.admin_port = free_port()
         folder = "bin" if name in DAEMONS else "system"     # else a helper, made from tests/system/NAME.c
-        command = [str(BUILD / folder / name), f"--admin-port={self.admin_port}", *args]
+        command = [*prefix, str(BUILD / folder / name), f"--admin-port={self.admin_port}", *args]
         clean = {k: v for k, v in os.environ.items() if not k.startswith(tuple(d.upper() + "_" for d in DAEMONS))}
         with open(self.log_path, "wb") as log:
             self.process = subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, env={**clean, **env})
@@ -161,9 +161,10 @@ class Story:
         self.daemons = []
         self.others = []
 
-    def daemon(self, name, *args, env=None, ready=True):
-        """Starts a binary of this build with its admin listener on a free port; waits for /readyz unless told not to."""
-        d = Daemon(self, name, args, env or {})
+    def daemon(self, name, *args, env=None, ready=True, prefix=()):
+        """Starts a binary of this build with its admin listener on a free port; waits for /readyz unless told not to.
+        prefix: a command that runs it (prlimit, setpriv), which must exec."""
+        d = Daemon(self, name, args, env or {}, prefix)
         self.daemons.append(d)
         if ready:
             wait_until(d.alive_and_ready, f"{name} ready")
