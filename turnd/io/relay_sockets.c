@@ -12,7 +12,6 @@ static const uint32_t no_handle = UINT32_MAX;
 
 struct relay_socket {
 	int fd;				/* -1: not in use */
-	uint32_t generation;		/* of this slot */
 	struct allocation *owner;
 	struct relay_address *address;	/* whose port it holds */
 	uint16_t port;
@@ -60,7 +59,7 @@ static void slot_free(struct relay_sockets *r, uint32_t h)
 {
 	struct relay_socket *s = &r->v[h];
 
-	*s = (struct relay_socket){ .fd = -1, .generation = s->generation + 1, .next_free = r->free };
+	*s = (struct relay_socket){ .fd = -1, .next_free = r->free };
 	r->free = h;
 }
 
@@ -118,7 +117,6 @@ enum relay_result relay_sockets_open(struct relay_sockets *r, struct allocation 
 {
 	struct relay_address *a = relay_addresses_choose(r->addresses, family, server, &r->round);
 	struct epoll_event ev = { .events = EPOLLIN };
-	struct relay_socket *s;
 	uint32_t h;
 	uint16_t port;
 	int fd;
@@ -133,12 +131,10 @@ enum relay_result relay_sockets_open(struct relay_sockets *r, struct allocation 
 		goto free_slot;
 	if ((port = bind_free_port(r, a, fd, parity, now)) == 0)
 		goto close_fd;
-	s = &r->v[h];
-	ev.data.u64 = (uint64_t)s->generation << 32 | h;
+	ev.data.u32 = h;
 	if (epoll_ctl(r->epoll, EPOLL_CTL_ADD, fd, &ev) < 0)
 		goto give_port;
-	*s = (struct relay_socket){ .fd = fd, .generation = s->generation, .owner = owner, .address = a, .port = port,
-				    .family = family };
+	r->v[h] = (struct relay_socket){ .fd = fd, .owner = owner, .address = a, .port = port, .family = family };
 	*out = (struct relay){ .bound = { a->ip, port }, .advertised = { a->advertised, port }, .socket = h, .open = true };
 	return RELAY_OK;
 
@@ -176,12 +172,6 @@ void relay_sockets_shut(struct relay_sockets *r)
 	*r = (struct relay_sockets){ .epoll = -1 };
 }
 
-static struct relay_socket *event_socket(const struct relay_sockets *r, const struct epoll_event *ev)
-{
-	struct relay_socket *s = &r->v[(uint32_t)ev->data.u64];
-	return s->generation == (uint32_t)(ev->data.u64 >> 32) ? s : NULL;
-}
-
 void relay_sockets_receive(struct relay_sockets *r, struct rx_batch *b, struct flow_packet packets[BATCH],
 			   void (*deliver)(void *owner), void *owner)
 {
@@ -194,7 +184,8 @@ void relay_sockets_receive(struct relay_sockets *r, struct rx_batch *b, struct f
 
 		if (rx_room(b) < RELAY_RECEIVE)
 			deliver(owner);
-		if ((s = event_socket(r, &ev[i])) == NULL)
+		s = &r->v[ev[i].data.u32];	/* closed since: fd is -1; opened again since: an empty socket of another owner */
+		if (s->fd < 0)
 			continue;
 		first = rx_count(b);
 		got = rx_receive(b, s->fd, RELAY_RECEIVE);	/* a full one is ready again at the next turn */

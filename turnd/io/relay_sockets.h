@@ -3,8 +3,7 @@
  * They are not libuv handles: one uv_poll watches the epoll descriptor, so that a loop turn takes a bounded number
  * of ready sockets whatever their number is, and timers and clients get their turn.
  *
- * A socket may be closed at any time, in the middle of a batch too: an event or handle of a closed socket carries an old
- * generation and is ignored.
+ * A socket may be closed at any time, in the middle of receiving too: its events go to waste.
  *
  * Owner: the worker.   Thread: the worker's.
  */
