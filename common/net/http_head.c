@@ -77,10 +77,11 @@ static bool host_valid(struct span s)	/* uri-host [ ":" port ] */
 	if (s.len > 0 && s.p[0] == '[') {
 		struct ip_addr ip;
 		s = span_skip(s, 1);
-		name = text_cut(&s, ']');
-		if (!ip_parse(&ip, name) || ip.family != 6 || (s.len > 0 && s.p[0] != ':'))
+		if (memchr(s.p, ']', s.len) == NULL)
 			return false;
-		return is_port(span_skip(s, 1));
+		name = text_cut(&s, ']');
+		return ip_parse(&ip, name) && ip.family == 6 && (s.len == 0 || s.p[0] == ':') &&
+			is_port(span_skip(s, 1));
 	}
 	name = text_cut(&s, ':');
 	return is_reg_name(name) && is_port(s);

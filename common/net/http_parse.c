@@ -23,9 +23,10 @@ struct http_parse {
 	size_t raw;		/* bytes fed in this phase */
 	bool line_start;	/* the next byte begins a line of the header */
 	bool name_whole;	/* the next piece of a name begins a field */
+	bool line_good;		/* up to its version; its end of line may be missing */
 	bool answers_head, keep_alive, over;
 	unsigned interim;
-	uint8_t first;		/* byte of the message */
+	int first;		/* byte of the message, behind empty lines; -1: not yet */
 	struct buf text;	/* the target, then names in lower case and values */
 	size_t target_len;
 	struct buf fields;	/* of struct field */
@@ -107,6 +108,8 @@ static int on_header_field_complete(llhttp_t *ll)
 
 	if (p->phase == BODY)
 		return 0;
+	if (p->name_whole || last_field(p)->name_len == 0)
+		return refuse(p, 400, "header field without a name");
 	p->name_whole = true;
 	last_field(p)->value = (uint32_t)p->text.len;
 	return 0;
@@ -141,9 +144,9 @@ static bool make_headers(struct http_parse *p)
 	return true;
 }
 
-static void begin_body(struct http_parse *p)
+static void enter(struct http_parse *p, enum phase phase)
 {
-	p->phase = BODY;
+	p->phase = phase;
 	p->raw = 0;
 }
 
@@ -162,7 +165,7 @@ static int on_request_header(llhttp_t *ll)
 	status = http_head_check(&p->request, &p->head, p->limits.body, &p->path, &why);
 	if (status != 0)
 		return refuse(p, status, why);
-	begin_body(p);
+	enter(p, BODY);
 	return 0;
 }
 
@@ -176,18 +179,15 @@ static int on_response_header(llhttp_t *ll)
 		return refuse(p, 400, "nobody asked for this interim response");
 	if ((ll->flags & F_CONTENT_LENGTH) != 0 && ll->content_length > p->limits.body && !p->answers_head)
 		return refuse(p, 413, "the body is too large");
-	begin_body(p);
+	enter(p, BODY);
 	return p->answers_head;		/* 1: has no body, whatever it says */
 }
 
 /* --- both -------------------------------------------------------------------------------------------------- */
 
-static int on_version_complete(llhttp_t *ll)	/* a request's line ends here; a response's line counts on */
+static int on_version_complete(llhttp_t *ll)
 {
-	struct http_parse *p = parse_of(ll);
-
-	p->phase = HEADER;
-	p->raw = 0;
+	parse_of(ll)->line_good = true;
 	return 0;
 }
 
@@ -205,8 +205,8 @@ static int on_message_complete(llhttp_t *ll)
 	struct http_parse *p = parse_of(ll);
 
 	if (ll->type == HTTP_RESPONSE && ll->status_code / 100 == 1) {
-		p->phase = LINE;
-		p->raw = 0;
+		enter(p, LINE);
+		p->line_good = false;
 		return 0;
 	}
 	p->keep_alive = llhttp_should_keep_alive(ll);
@@ -242,6 +242,7 @@ static struct http_parse *parse_new(llhttp_type_t type, const llhttp_settings_t 
 	llhttp_init(&p->ll, type, settings);
 	p->limits = *limits;
 	p->name_whole = true;
+	p->first = -1;
 	buf_init(&p->text, limits->request_line + limits->header_block);
 	buf_init(&p->fields, limits->header_fields * sizeof(struct field));
 	buf_init(&p->path, limits->request_line);
@@ -296,8 +297,8 @@ static size_t head_piece(struct http_parse *p, struct span in)
 		refuse(p, 400, "folded header line");
 		return 0;
 	}
-	if (p->phase == LINE && p->target_len == 0 && (p->raw == 0 || p->first == '\r' || p->first == '\n'))
-		p->first = in.p[0];
+	for (size_t i = 0; i < piece.len && p->first < 0; i++)
+		p->first = piece.p[i] == '\r' || piece.p[i] == '\n' ? -1 : piece.p[i];
 	lf = memchr(piece.p, '\n', piece.len);
 	return lf != NULL ? (size_t)(lf - piece.p) + 1 : piece.len;
 }
@@ -318,7 +319,8 @@ static void refuse_syntax(struct http_parse *p, llhttp_errno_t err)
 
 static size_t feed_piece(struct http_parse *p, struct span in)
 {
-	size_t n = p->phase == BODY ? in.len : head_piece(p, in);
+	enum phase phase = p->phase;
+	size_t n = phase == BODY ? in.len : head_piece(p, in);
 	llhttp_errno_t err;
 
 	if (n == 0)
@@ -331,6 +333,8 @@ static size_t feed_piece(struct http_parse *p, struct span in)
 		return (size_t)((const uint8_t *)llhttp_get_error_pos(&p->ll) - in.p);
 	}
 	p->line_start = in.p[n - 1] == '\n';
+	if (phase == LINE && p->line_good && p->line_start)
+		enter(p, HEADER);
 	if (err != HPE_OK)
 		refuse_syntax(p, err);
 	else if (p->phase == BODY && p->raw / CHUNK_OVERHEAD > p->body.len + p->limits.header_block)

@@ -9,8 +9,8 @@
  * upgraded to.
  *
  * What llhttp lets pass and we refuse (threat model D-P7): a Host that is missing, repeated or no host; folded header
- * lines; Transfer-Encoding other than one "chunked", beside Content-Length, or in HTTP/1.0; versions other than 1.0
- * and 1.1; NUL in the decoded path; more framing than chunks need.
+ * lines, and such without a name; Transfer-Encoding other than one "chunked", beside Content-Length, or in HTTP/1.0;
+ * versions other than 1.0 and 1.1; NUL in the decoded path; more framing than chunks need.
  */
 #ifndef COMMON_NET_HTTP_PARSE_H
 #define COMMON_NET_HTTP_PARSE_H
