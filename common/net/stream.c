@@ -26,6 +26,13 @@ struct dial {
 	struct addrinfo *found, *next;	/* found: owned; next: to be tried if this one fails */
 };
 
+/* While bytes wait for the kernel: most streams are idle, and many. */
+struct output {
+	uv_write_t write;
+	struct buf sending, queued;	/* given to libuv; waiting behind it */
+	bool writing;
+};
+
 /* While the last words are said. */
 struct farewell {
 	uv_timer_t timer;
@@ -47,8 +54,7 @@ struct stream {
 	struct ip_addr accepted_from;
 	struct dial *dial;		/* NULL unless RESOLVING or CONNECTING */
 	struct farewell *farewell;	/* NULL unless FINISHING or later */
-	uv_write_t write;
-	struct buf sending, queued;	/* given to libuv; waiting behind it */
+	struct output *output;		/* NULL while nothing waits */
 	size_t limit, seen_pending;
 	msec_t progress;
 	struct endpoint peer;
@@ -56,7 +62,7 @@ struct stream {
 	enum stream_end end;
 	int error;
 	unsigned open_handles;
-	bool writing, stopped, peer_finished;
+	bool stopped, peer_finished;
 };
 
 static bool dial_next(struct stream *s);
@@ -73,10 +79,7 @@ static struct stream *stream_new(uv_loop_t *loop, const struct stream_handler *h
 	s->handler = h;
 	s->owner = owner;
 	s->limit = STREAM_OUTPUT_LIMIT;
-	s->write.data = s;
 	s->progress = uv_now(loop);
-	buf_init(&s->sending, SIZE_MAX);
-	buf_init(&s->queued, SIZE_MAX);
 	return s;
 }
 
@@ -100,6 +103,16 @@ static void dial_free(struct dial *d)
 	free(d);
 }
 
+static void output_free(struct stream *s)
+{
+	if (s->output == NULL)
+		return;
+	buf_close(&s->output->sending);
+	buf_close(&s->output->queued);
+	free(s->output);
+	s->output = NULL;
+}
+
 static void on_closed(uv_handle_t *h)	/* the only free() of a stream that was ever handed out */
 {
 	struct stream *s = h->data;
@@ -114,8 +127,7 @@ static void on_closed(uv_handle_t *h)	/* the only free() of a stream that was ev
 		s->handler->closed(s->owner, s->end);
 	dial_free(s->dial);
 	free(s->farewell);
-	buf_close(&s->sending);
-	buf_close(&s->queued);
+	output_free(s);
 	free(s);
 }
 
@@ -374,9 +386,11 @@ void stream_on_gone(struct stream *s, void (*gone)(void *ctx, const struct ip_ad
 
 size_t stream_pending(const struct stream *s)
 {
-	if (s->state == CLOSING)
+	const struct output *o = s->output;
+
+	if (s->state == CLOSING || o == NULL)
 		return 0;
-	return s->queued.len + (s->writing ? uv_stream_get_write_queue_size(&s->u.stream) : 0);
+	return o->queued.len + (o->writing ? uv_stream_get_write_queue_size(&s->u.stream) : 0);
 }
 
 void stream_set_limit(struct stream *s, size_t bytes)
@@ -418,18 +432,21 @@ static void on_written(uv_write_t *req, int status)
 {
 	struct stream *s = req->data;
 
-	s->writing = false;
+	s->output->writing = false;
 	if (s->state == CLOSING)
 		return;
 	if (status < 0) {
 		stream_end(s, STREAM_END_RESET, status);
 		return;
 	}
-	buf_close(&s->sending);
+	buf_close(&s->output->sending);
 	(void)stream_progress(s);
-	if (s->queued.len > 0)
+	if (s->output->queued.len > 0) {
 		flush(s);
-	else if (s->state == FINISHING)
+		return;
+	}
+	output_free(s);
+	if (s->state == FINISHING)
 		linger(s);
 	else if (s->handler->drained != NULL)
 		s->handler->drained(s->owner);
@@ -438,16 +455,17 @@ static void on_written(uv_write_t *req, int status)
 /* Hands everything queued to libuv at once: what came while one write was under way goes out as the next. */
 static void flush(struct stream *s)
 {
+	struct output *o = s->output;
 	uv_buf_t b;
 	int rc;
 
-	s->sending = s->queued;
-	buf_init(&s->queued, SIZE_MAX);
-	b = uv_buf_init((char *)s->sending.p, (unsigned)s->sending.len);
-	s->writing = true;
-	rc = uv_write(&s->write, &s->u.stream, &b, 1, on_written);
+	o->sending = o->queued;
+	buf_init(&o->queued, SIZE_MAX);
+	b = uv_buf_init((char *)o->sending.p, (unsigned)o->sending.len);
+	o->writing = true;
+	rc = uv_write(&o->write, &s->u.stream, &b, 1, on_written);
 	if (rc < 0) {
-		s->writing = false;
+		o->writing = false;
 		stream_end(s, STREAM_END_RESET, rc);
 	}
 }
@@ -468,6 +486,33 @@ static ssize_t write_now(struct stream *s, const struct span *parts, size_t n)
 	return -1;
 }
 
+/* All of the parts but their first `skip` bytes, or nothing. */
+static bool enqueue(struct stream *s, const struct span *parts, size_t n, size_t skip, size_t more)
+{
+	struct output *o = s->output;
+
+	if (o == NULL) {
+		o = calloc(1, sizeof *o);
+		if (o == NULL)
+			return false;
+		buf_init(&o->sending, SIZE_MAX);
+		buf_init(&o->queued, SIZE_MAX);
+		o->write.data = s;
+		s->output = o;
+	}
+	if (buf_reserve(&o->queued, more) == NULL) {
+		o->queued.failed = false;
+		if (!o->writing)
+			output_free(s);
+		return false;
+	}
+	for (size_t i = 0; i < n; i++) {
+		(void)buf_add_span(&o->queued, span_skip(parts[i], skip));
+		skip -= skip < parts[i].len ? skip : parts[i].len;
+	}
+	return true;
+}
+
 bool stream_write(struct stream *s, const struct span *parts, size_t n)
 {
 	size_t total = 0, skip = 0;
@@ -479,6 +524,7 @@ bool stream_write(struct stream *s, const struct span *parts, size_t n)
 		return false;
 	if (total == 0)
 		return true;
+	(void)stream_progress(s);	/* what the kernel has taken since the last write counts */
 	if (idle) {
 		ssize_t written = write_now(s, parts, n);
 		if (written < 0)
@@ -488,17 +534,12 @@ bool stream_write(struct stream *s, const struct span *parts, size_t n)
 		skip = (size_t)written;
 		s->progress = uv_now(s->loop);
 	}
-	if (buf_reserve(&s->queued, total - skip) == NULL) {
-		s->queued.failed = false;
+	if (!enqueue(s, parts, n, skip, total - skip)) {
 		if (skip > 0)
 			stream_end(s, STREAM_END_RESET, UV_ENOMEM);
 		return false;
 	}
-	for (size_t i = 0, left = skip; i < n; i++) {
-		(void)buf_add_span(&s->queued, span_skip(parts[i], left));
-		left -= left < parts[i].len ? left : parts[i].len;
-	}
-	if (!s->writing)
+	if (!s->output->writing)
 		flush(s);
 	s->seen_pending = stream_pending(s);
 	return s->state == OPEN;
