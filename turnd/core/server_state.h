@@ -5,10 +5,10 @@
 #ifndef TURND_CORE_SERVER_STATE_H
 #define TURND_CORE_SERVER_STATE_H
 
+#include "common/base/rate_limit.h"
 #include "turnd/core/alloc_table.h"
 #include "turnd/core/allocation.h"
 #include "turnd/core/counters.h"
-#include "turnd/core/rate_limit.h"
 #include "turnd/core/settings.h"
 #include "turnd/core/transactions.h"
 #include "turnd/core/turn_server.h"

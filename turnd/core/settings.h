@@ -7,12 +7,21 @@
 
 #include "common/base/clock.h"
 #include "common/base/endpoint.h"
-#include "turnd/core/rate_limit.h"
+#include "common/base/rate_limit.h"
 
 struct turn_user {			/* a long-term user of the configuration */
 	struct span name;
 	uint8_t key[16];		/* MD5(name:realm:password), RFC 8489 section 9.2.2 */
 };
+
+enum rate_kind {			/* what one source may do so often: turn-contract section 9 */
+	RATE_REFUSAL,			/* 400, 401, 420, 438 to somebody who has not shown a nonce of ours */
+	RATE_BINDING,
+	RATE_BAD_INTEGRITY,		/* wrong credentials */
+	RATE_N
+};
+#define RATES_DEFAULT { [RATE_REFUSAL] = { 100, 500 }, [RATE_BINDING] = { 2000, 2000 }, [RATE_BAD_INTEGRITY] = { 10, 10 } }
+_Static_assert((int)RATE_N <= (int)RATE_KINDS, "one row of rate_limit for each");
 
 struct ip_range { struct ip_addr low, high; };	/* inclusive, one family */
 

@@ -75,7 +75,7 @@ static bool spoofable(const struct request *r)
 
 static bool within_rate(const struct request *r, enum rate_kind kind)
 {
-	return !spoofable(r) ||
+	return !spoofable(r) || (kind == RATE_REFUSAL && rate_limit_trusted(&r->s->rates, &r->path->client.ip, r->now)) ||
 		rate_limit_take(&r->s->rates, &r->path->client.ip, kind, r->s->settings->rates[kind], r->now);
 }
 

@@ -1,4 +1,4 @@
-#include "turnd/core/rate_limit.h"
+#include "common/base/rate_limit.h"
 
 #include "common/base/map.h"
 
@@ -10,7 +10,7 @@ enum { SETS = 2048, WAYS = 4 };		/* a power of two; sources that share a set */
 struct rate_source {
 	uint64_t hash;			/* of the prefix; 0: free */
 	msec_t seen, trusted_until;
-	uint64_t full_at[RATE_N];	/* microseconds: when its bucket is full again (GCRA) */
+	uint64_t full_at[RATE_KINDS];	/* microseconds: when its bucket is full again (GCRA) */
 };
 
 bool rate_limit_init(struct rate_limit *l)
@@ -48,11 +48,11 @@ static struct rate_source *find(struct rate_limit *l, const struct ip_addr *from
 	return least;
 }
 
-static bool check(struct rate_source *s, enum rate_kind kind, struct rate r, msec_t now, bool take)
+static bool check(struct rate_source *s, unsigned kind, struct rate r, msec_t now, bool take)
 {
 	uint64_t at = now * 1000, step;
 
-	if (r.per_second == 0 || (kind == RATE_REFUSAL && now < s->trusted_until))
+	if (r.per_second == 0)
 		return true;
 	step = 1000000 / r.per_second;
 	if (s->full_at[kind] < at)
@@ -64,12 +64,12 @@ static bool check(struct rate_source *s, enum rate_kind kind, struct rate r, mse
 	return true;
 }
 
-bool rate_limit_take(struct rate_limit *l, const struct ip_addr *from, enum rate_kind kind, struct rate r, msec_t now)
+bool rate_limit_take(struct rate_limit *l, const struct ip_addr *from, unsigned kind, struct rate r, msec_t now)
 {
 	return check(find(l, from, now), kind, r, now, true);
 }
 
-bool rate_limit_allows(struct rate_limit *l, const struct ip_addr *from, enum rate_kind kind, struct rate r, msec_t now)
+bool rate_limit_allows(struct rate_limit *l, const struct ip_addr *from, unsigned kind, struct rate r, msec_t now)
 {
 	return check(find(l, from, now), kind, r, now, false);
 }
@@ -77,4 +77,9 @@ bool rate_limit_allows(struct rate_limit *l, const struct ip_addr *from, enum ra
 void rate_limit_trust(struct rate_limit *l, const struct ip_addr *from, msec_t now)
 {
 	find(l, from, now)->trusted_until = now + TRUST;
+}
+
+bool rate_limit_trusted(struct rate_limit *l, const struct ip_addr *from, msec_t now)
+{
+	return now < find(l, from, now)->trusted_until;
 }

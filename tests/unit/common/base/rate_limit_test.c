@@ -4,8 +4,8 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include "common/base/rate_limit.h"
 #include "tests/lib/failing_alloc.h"
-#include "turnd/core/rate_limit.h"
 
 static const struct rate rate = { .per_second = 100, .burst = 500 };
 static const struct ip_addr a = { 4, { 7, 7, 7, 1 } }, b = { 4, { 7, 7, 7, 2 } };
@@ -26,7 +26,7 @@ static int teardown(void **state)
 static unsigned take_all(struct rate_limit *l, const struct ip_addr *from, msec_t now)
 {
 	unsigned n = 0;
-	while (n < 10000 && rate_limit_take(l, from, RATE_REFUSAL, rate, now))
+	while (n < 10000 && rate_limit_take(l, from, 0, rate, now))
 		n++;
 	return n;
 }
@@ -43,16 +43,16 @@ static void a_source_has_its_burst_and_then_its_rate(void **state)		/* D-T3 */
 static void asking_costs_nothing(void **state)
 {
 	for (unsigned i = 0; i < 1000; i++)
-		assert_true(rate_limit_allows(*state, &a, RATE_REFUSAL, rate, 1000));
+		assert_true(rate_limit_allows(*state, &a, 0, rate, 1000));
 	assert_int_equal(take_all(*state, &a, 1000), 500);
-	assert_false(rate_limit_allows(*state, &a, RATE_REFUSAL, rate, 1000));
+	assert_false(rate_limit_allows(*state, &a, 0, rate, 1000));
 }
 
 static void sources_and_kinds_do_not_share(void **state)
 {
 	assert_int_equal(take_all(*state, &a, 1000), 500);
 	assert_int_equal(take_all(*state, &b, 1000), 500);
-	assert_true(rate_limit_take(*state, &a, RATE_BINDING, rate, 1000));
+	assert_true(rate_limit_take(*state, &a, 1, rate, 1000));
 }
 
 static void an_ipv6_source_is_its_64(void **state)
@@ -67,19 +67,16 @@ static void an_ipv6_source_is_its_64(void **state)
 static void no_rate_is_no_limit(void **state)
 {
 	for (unsigned i = 0; i < 10000; i++)
-		assert_true(rate_limit_take(*state, &a, RATE_REFUSAL, (struct rate){ 0, 0 }, 1));
+		assert_true(rate_limit_take(*state, &a, 0, (struct rate){ 0, 0 }, 1));
 }
 
-static void trust_lifts_the_limit_of_refusals_for_ten_minutes(void **state)
+static void trust_lasts_ten_minutes(void **state)
 {
-	take_all(*state, &a, 1000);
+	assert_false(rate_limit_trusted(*state, &a, 1000));
 	rate_limit_trust(*state, &a, 1000);
-	assert_int_equal(take_all(*state, &a, 1000 + MINUTES(10) - 1), 10000);
-	assert_int_equal(take_all(*state, &a, 1000 + MINUTES(10)), 500);
-	rate_limit_trust(*state, &b, 1000 + MINUTES(10));
-	for (unsigned i = 0; i < 500; i++)
-		assert_true(rate_limit_take(*state, &b, RATE_BAD_INTEGRITY, rate, 1000 + MINUTES(10)));
-	assert_false(rate_limit_take(*state, &b, RATE_BAD_INTEGRITY, rate, 1000 + MINUTES(10)));
+	assert_true(rate_limit_trusted(*state, &a, 1000 + MINUTES(10) - 1));
+	assert_false(rate_limit_trusted(*state, &a, 1000 + MINUTES(10)));
+	assert_false(rate_limit_trusted(*state, &b, 1000));
 }
 
 static void a_flood_of_sources_does_not_push_out_the_trusted(void **state)
@@ -87,9 +84,9 @@ static void a_flood_of_sources_does_not_push_out_the_trusted(void **state)
 	rate_limit_trust(*state, &a, 1000);
 	for (unsigned i = 0; i < 100000; i++) {
 		struct ip_addr from = { 4, { 8, (uint8_t)(i >> 16), (uint8_t)(i >> 8), (uint8_t)i } };
-		rate_limit_take(*state, &from, RATE_REFUSAL, rate, 1001);
+		rate_limit_take(*state, &from, 0, rate, 1001);
 	}
-	assert_int_equal(take_all(*state, &a, 1002), 10000);
+	assert_true(rate_limit_trusted(*state, &a, 1002));
 }
 
 static void no_memory_is_reported(void **state)
@@ -109,7 +106,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(sources_and_kinds_do_not_share, setup, teardown),
 		cmocka_unit_test_setup_teardown(an_ipv6_source_is_its_64, setup, teardown),
 		cmocka_unit_test_setup_teardown(no_rate_is_no_limit, setup, teardown),
-		cmocka_unit_test_setup_teardown(trust_lifts_the_limit_of_refusals_for_ten_minutes, setup, teardown),
+		cmocka_unit_test_setup_teardown(trust_lasts_ten_minutes, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_flood_of_sources_does_not_push_out_the_trusted, setup, teardown),
 		cmocka_unit_test(no_memory_is_reported),
 	};
