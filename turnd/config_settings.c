@@ -288,7 +288,7 @@ struct turnd_settings *turnd_settings_new(const struct turnd_config *c, const st
 		.no_auth = c->no_auth, .rest_separator = c->rest_separator[0], .strict_expiry = c->strict_expiry,
 		.nonce_lifetime = (uint32_t)(c->stale_nonce / 1000), .lifetime_default = 600,
 		.lifetime_max = (uint32_t)(c->max_allocate_lifetime / 1000),
-		.max_permissions = c->max_permissions, .max_channels = c->max_channels, .quota = quota,
+		.max_permissions = c->max_permissions, .max_channels = c->max_channels, .quota = quota, .rates = RATES_DEFAULT,
 	};
 	ok = set_realm(s, c, say);
 	ok = set_users(s, c, say) && ok;
