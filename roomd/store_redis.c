@@ -149,16 +149,10 @@ static void complain(struct store_redis *s, struct span error)
 	s->complained = true;
 }
 
-static bool node_is_leaving(const struct redis_value *v)
-{
-	return v->kind == REDIS_ERROR && (text_has_prefix(v->str, "LOADING") || text_has_prefix(v->str, "READONLY") ||
-					  text_has_prefix(v->str, "MASTERDOWN"));
-}
-
 static void no_answer(struct store_redis *s, struct step *p, const struct redis_value *v)
 {
 	bool unknown = v->kind == REDIS_LOST || v->kind == REDIS_TIMEOUT;
-	bool waits = unknown || node_is_leaving(v) || (v->kind == REDIS_DOWN && !redis_route_up(s->route));
+	bool waits = unknown || redis_unserved(v) || (v->kind == REDIS_DOWN && !redis_route_up(s->route));
 
 	if (v->kind == REDIS_ERROR)
 		complain(s, v->str);

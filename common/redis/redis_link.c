@@ -4,7 +4,6 @@
 #include <stdlib.h>
 
 #include "common/base/list.h"
-#include "common/base/text.h"
 #include "common/crypto/digest.h"
 #include "common/redis/redis_conn.h"
 #include "common/redis/redis_sub.h"
@@ -12,7 +11,8 @@
 enum {
 	OUTSTANDING_MAX = 65536,		/* commands */
 	OUTSTANDING_BYTES = 16 * 1024 * 1024,	/* of them; and of answers that wait for an earlier one */
-	BLOCK = 64,				/* commands that are allocated together */
+	BLOCK = 64,				/* commands that are allocated together, */
+	BLOCKS_MAX = 2 * OUTSTANDING_MAX / BLOCK,	/* refused ones too */
 	RESERVE = 16,				/* of them kept back, so that "no memory" can be told later */
 	KNOWN_SCRIPTS = 16
 };
@@ -64,7 +64,7 @@ struct redis_link {
 
 	struct list order, wire, refused, spare;	/* of struct command */
 	struct block *blocks;
-	size_t n_spare, n_outstanding, bytes, held_bytes;
+	size_t n_blocks, n_spare, n_outstanding, bytes, held_bytes;
 	uint64_t sendings;
 	bool overdue;			/* seen by the last tick */
 	bool was_up;
@@ -81,12 +81,13 @@ static struct command *of_wire(struct list *l) { return container_of(l, struct c
 
 static bool grow(struct redis_link *l)
 {
-	struct block *b = calloc(1, sizeof(*b));
+	struct block *b = l->n_blocks < BLOCKS_MAX ? calloc(1, sizeof(*b)) : NULL;
 
 	if (b == NULL)
 		return false;
 	b->next = l->blocks;
 	l->blocks = b;
+	l->n_blocks++;
 	for (size_t i = 0; i < BLOCK; i++)
 		list_add_tail(&l->spare, &b->v[i].order);
 	l->n_spare += BLOCK;
@@ -248,19 +249,6 @@ static struct known *known_script(struct redis_link *l, const struct redis_scrip
 	return NULL;	/* always by hash first, then */
 }
 
-static bool work_out_sha(struct redis_script *script)
-{
-	uint8_t hash[SHA1_SIZE];
-
-	if (script->sha[0] != 0)
-		return true;
-	if (digest_sha1(span_str(script->lua), hash) != 0)
-		return false;
-	for (size_t i = 0; i < SHA1_SIZE; i++)
-		snprintf(script->sha + 2 * i, 3, "%02x", hash[i]);
-	return true;
-}
-
 static bool encode_tail(struct command *c, const struct span *keys, size_t n_keys, const struct span *args, size_t n_args)
 {
 	char text[24];
@@ -285,7 +273,7 @@ void redis_link_eval(struct redis_link *l, struct redis_script *script, const st
 
 	if (c == NULL)
 		return;
-	if (!work_out_sha(script) || !encode_tail(c, keys, n_keys, args, n_args)) {
+	if (!redis_script_sha(script) || !encode_tail(c, keys, n_keys, args, n_args)) {
 		refuse(l, c, REDIS_NOMEM);
 		return;
 	}
@@ -315,11 +303,6 @@ static void send_again(struct redis_link *l, struct command *c)
 
 /* --- the connection's calls -------------------------------------------------------------------------------- */
 
-static bool error_is(const struct redis_value *v, const char *code)
-{
-	return v->kind == REDIS_ERROR && text_has_prefix(v->str, code);
-}
-
 static void hold(struct redis_link *l, struct command *c, const struct redis_value *v)
 {
 	c->held = v;
@@ -341,11 +324,11 @@ static void on_reply(void *owner, const struct redis_value *v)
 	c = of_wire(l->wire.next);
 	list_del(&c->wire);
 	l->overdue = false;
-	if (c->script != NULL && !c->whole && error_is(v, "NOSCRIPT")) {
+	if (c->script != NULL && !c->whole && redis_error_is(v, "NOSCRIPT")) {
 		send_again(l, c);
 		return;
 	}
-	if (error_is(v, "LOADING") || error_is(v, "READONLY") || error_is(v, "MASTERDOWN"))
+	if (redis_unserved(v))
 		redis_conn_refuse(l->conn, v->str);
 	if (l->order.next != &c->order) {
 		hold(l, c, v);

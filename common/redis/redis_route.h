@@ -7,7 +7,7 @@
  * a value, or an error of ours. REDIS_DOWN: not sent, because there is no connection or too much is outstanding (65536
  * commands, 16 MiB; this refusal may overtake earlier answers). REDIS_NOMEM: not sent. REDIS_TIMEOUT and REDIS_LOST (the
  * connection ended with the answer outstanding): unknown whether it took effect.
- * One exception: with so little memory that not even the refusal can be queued, REDIS_NOMEM comes at once.
+ * One exception: when not even a refusal can be queued (no memory, or 65536 of them in one turn), REDIS_NOMEM comes at once.
  *
  * Owner: the daemon's shell.   Thread: the loop's.
  */

@@ -20,6 +20,10 @@ struct redis_value {			/* valid for the callback */
 };
 static inline bool redis_failed(const struct redis_value *v) { return v->kind >= REDIS_ERROR; }
 
+bool redis_error_is(const struct redis_value *v, const char *code);	/* an error of Redis' own that begins with code */
+/* LOADING, READONLY, MASTERDOWN: not carried out, because that node does not serve now. The connection is being renewed. */
+bool redis_unserved(const struct redis_value *v);
+
 typedef void (*redis_reply_cb)(void *ctx, const struct redis_value *v);
 typedef void (*redis_message_cb)(void *ctx, struct span channel, struct span body);
 
@@ -33,6 +37,7 @@ struct redis_script {		/* static storage of one thread; the SHA-1 is worked out 
 	const char *lua;
 	char sha[41];
 };
+bool redis_script_sha(struct redis_script *script);	/* fills in sha; false: no memory */
 
 struct redis_counts {
 	uint64_t commands;	/* given to a connection */

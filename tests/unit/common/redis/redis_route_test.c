@@ -145,7 +145,7 @@ static void every_kind_of_answer_arrives(void **state)
 	assert_int_equal(h->ups, 1);
 }
 
-static void a_large_value_comes_back_whole(void **state)
+static void large_values_come_back_whole_again_and_again(void **state)
 {
 	struct home *h = *state;
 	const size_t size = 3 << 20;
@@ -155,11 +155,14 @@ static void a_large_value_comes_back_whole(void **state)
 	assert_non_null(big);
 	for (size_t i = 0; i < size; i++)
 		big[i] = (char)('a' + i % 26);
-	redis_command(h->route, 0, set, 3, redis_text_line, &h->heard);
-	say(h, "GET big");
-	hear(h, 2);
-	assert_int_equal(h->heard.len, strlen("status OK\n") + size + 3);
-	assert_memory_equal(h->heard.p + strlen("status OK\n\""), big, size);
+	for (unsigned n = 0; n < 7; n++) {	/* more than may be outstanding at once */
+		buf_reset(&h->heard);
+		redis_command(h->route, 0, set, 3, redis_text_line, &h->heard);
+		say(h, "GET big");
+		hear(h, 2);
+		assert_int_equal(h->heard.len, strlen("status OK\n") + size + 3);
+		assert_memory_equal(h->heard.p + strlen("status OK\n\""), big, size);
+	}
 	free(big);
 }
 
@@ -182,10 +185,12 @@ static void fifty_thousand_commands_of_one_turn_are_answered_in_order(void **sta
 	struct span incr[] = { SPAN_LIT("INCR"), SPAN_LIT("n") };
 	struct counting c = { 0 };
 
-	for (unsigned i = 0; i < 50000; i++)
-		redis_command(h->route, i, incr, 2, on_counted, &c);
-	assert_int_equal(c.last, 0);
-	RUN_UNTIL(&h->loop, c.last == 50000);
+	for (int64_t turn = 0; turn < 2; turn++) {
+		for (unsigned i = 0; i < 50000; i++)
+			redis_command(h->route, i, incr, 2, on_counted, &c);
+		assert_int_equal(c.last, turn * 50000);
+		RUN_UNTIL(&h->loop, c.last == (turn + 1) * 50000);
+	}
 	assert_int_equal(c.wrong, 0);
 }
 
@@ -439,7 +444,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		ON_A_SERVER(every_kind_of_answer_arrives),
-		ON_A_SERVER(a_large_value_comes_back_whole),
+		ON_A_SERVER(large_values_come_back_whole_again_and_again),
 		ON_A_SERVER(fifty_thousand_commands_of_one_turn_are_answered_in_order),
 		BY_ITSELF(tcp_with_user_password_and_database_works),
 		ON_A_SERVER(a_script_runs_and_is_sent_again_when_redis_forgot_it),
