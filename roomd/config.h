@@ -22,6 +22,7 @@ struct roomd_config {
 	size_t max_waiting;		/* bytes of waiting messages in all rooms */
 	unsigned max_connections;
 	unsigned max_connections_per_address;
+	unsigned join_rate, ice_rate;	/* a second, from one address; 0: no limit */
 	msec_t signal_deadline;
 	msec_t head_timeout, body_timeout, idle_timeout;
 };

@@ -48,14 +48,14 @@ void reply_result(struct http_exchange *x, const char *result)
 	reply_json(x, 200, span_str(json));
 }
 
-void reply_unavailable(struct http_exchange *x)
+void reply_later(struct http_exchange *x, int status)
 {
 	static const struct http_header headers[] = {
 		{ SPAN_INIT("Cache-Control"), SPAN_INIT("no-store") }, { SPAN_INIT("Retry-After"), SPAN_INIT("2") },
 	};
 
 	http_reply(x, &(struct http_reply){
-		.status = 503, .content_type = "application/json", .body = SPAN_LIT("{\"result\":\"ERROR\"}"),
+		.status = status, .content_type = "application/json", .body = SPAN_LIT("{\"result\":\"ERROR\"}"),
 		.headers = headers, .n_headers = 2,
 	});
 }

@@ -43,6 +43,6 @@ void handle_asset(struct roomd *d, struct http_exchange *x, const struct asset *
 /* JSON that nobody may keep. */
 void reply_json(struct http_exchange *x, int status, struct span json);
 void reply_result(struct http_exchange *x, const char *result);	/* 200 {"result":"..."} */
-void reply_unavailable(struct http_exchange *x);		/* 503, Retry-After */
+void reply_later(struct http_exchange *x, int status);		/* 503 or 429, Retry-After */
 
 #endif

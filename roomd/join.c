@@ -70,7 +70,7 @@ static void on_joined(void *ctx, const struct room_answer *a)
 		answer_refusal(c, M_JOIN_ERROR, "DUPLICATE_CLIENT");
 	} else if (a->result == ROOM_UNAVAILABLE) {
 		metric_add(&c->d->metrics, M_JOIN_UNAVAILABLE, 1);
-		reply_unavailable(c->x);
+		reply_later(c->x, 503);
 	} else {
 		answer_refusal(c, M_JOIN_ERROR, "ERROR");
 	}

@@ -9,7 +9,7 @@ static void on_left(void *ctx, const struct room_answer *a)
 	if (c->x != NULL && a->result == ROOM_SUCCESS)
 		http_reply(c->x, &(struct http_reply){ .status = 200 });
 	else if (c->x != NULL)
-		reply_unavailable(c->x);
+		reply_later(c->x, 503);
 	call_free(c);
 }
 

@@ -43,7 +43,7 @@ static void on_stored(void *ctx, const struct room_answer *a)
 		refuse(c, "UNKNOWN_CLIENT");
 	} else if (a->result == ROOM_UNAVAILABLE) {
 		metric_add(&c->d->metrics, M_MESSAGE_FAILED, 1);
-		reply_unavailable(c->x);
+		reply_later(c->x, 503);
 		call_free(c);
 	} else {
 		refuse(c, "ERROR");

@@ -32,6 +32,7 @@ const struct metric_desc roomd_metrics[ROOMD_METRICS] = {
 	[M_BYE_REFUSED] = { "roomd_byes_total", .labels = "result=\"refused\"", .type = METRIC_COUNTER },
 	[M_ICE] = { "roomd_ice_answers_total", .labels = "result=\"given\"", .type = METRIC_COUNTER, .help = "Answers about ICE servers" },
 	[M_ICE_REFUSED] = { "roomd_ice_answers_total", .labels = "result=\"refused\"", .type = METRIC_COUNTER },
+	[M_RATE_LIMITED] = { "roomd_rate_limited_total", .type = METRIC_COUNTER, .help = "Requests refused because their address asks too often" },
 	[M_HTTP_2XX] = { ANSWERS, .labels = "class=\"2xx\"", .help = "HTTP answers" },
 	[M_HTTP_3XX] = { ANSWERS, .labels = "class=\"3xx\"" },
 	[M_HTTP_4XX] = { ANSWERS, .labels = "class=\"4xx\"" },
@@ -111,8 +112,6 @@ static void on_redis_state(void *owner, bool up)
 {
 	struct roomd *d = owner;
 
-	LOG(up ? LOG_INFO : LOG_WARNING, up ? "redis_up" : "redis_down",
-	    LOG_STR("msg", up ? "rooms are reachable" : "no room can be joined until it is back"));
 	if (d->store != NULL)
 		store_redis_state(d->store, up);
 }
@@ -165,6 +164,7 @@ static void roomd_free(void *self)
 	buf_close(&d->policy);
 	site_close(&d->site);
 	metrics_close(&d->metrics);
+	rate_limit_close(&d->rates);
 	free(d);
 }
 
@@ -186,7 +186,7 @@ static void *roomd_start(uv_loop_t *loop, const void *config, char why[256])
 	uv_timer_init(loop, &d->tick);
 	d->tick.data = d;
 	if (!site_init(&d->site, &d->config->site, no_complaint, NULL) ||
-	    metrics_init(&d->metrics, roomd_metrics, ROOMD_METRICS) != 0 || !page_write_policy(&d->site, &d->policy))
+	    metrics_init(&d->metrics, roomd_metrics, ROOMD_METRICS) != 0 || !rate_limit_init(&d->rates) || !page_write_policy(&d->site, &d->policy))
 		goto stop;
 	d->assets = assets_load(d->config->web_root, why);
 	if (d->assets == NULL || store_open(d, why) != 0)

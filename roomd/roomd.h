@@ -5,6 +5,7 @@
 #ifndef ROOMD_ROOMD_H
 #define ROOMD_ROOMD_H
 
+#include "common/base/rate_limit.h"
 #include "common/daemon/metrics.h"
 #include "common/net/http_server.h"
 #include "common/redis/redis_route.h"
@@ -19,10 +20,13 @@ enum roomd_metric {
 	M_MESSAGE_STORED, M_MESSAGE_FORWARDED, M_MESSAGE_REFUSED, M_MESSAGE_FAILED,
 	M_LEAVE, M_BYE, M_BYE_REFUSED,
 	M_ICE, M_ICE_REFUSED,
+	M_RATE_LIMITED,
 	M_HTTP_2XX, M_HTTP_3XX, M_HTTP_4XX, M_HTTP_5XX,
 	M_ROOMS, M_CONNECTIONS,
 	ROOMD_METRICS
 };
+enum rate_kind { RATE_JOIN, RATE_ICE, RATE_NONE };	/* what one address may do so often: threat model D-H10 */
+
 extern const struct metric_desc roomd_metrics[ROOMD_METRICS];
 
 struct roomd {
@@ -37,6 +41,7 @@ struct roomd {
 	struct http_server *http;
 	uv_timer_t tick;		/* rooms in memory: their life */
 	struct metrics metrics;
+	struct rate_limit rates;	/* of enum rate_kind */
 };
 
 /* The service (common/daemon/service.h). */

@@ -9,17 +9,18 @@ static const struct route {
 	unsigned methods;	/* HEAD is allowed where GET is */
 	const char *pattern;	/* ROOM and CLIENT stand for one id each */
 	handler handle;
+	enum rate_kind rate;
 } routes[] = {
-	{ GET,		"/",			handle_root },
-	{ GET,		"/r/ROOM",		handle_room_page },
-	{ POST,		"/join/ROOM",		handle_join },
-	{ POST,		"/message/ROOM/CLIENT",	handle_message },
-	{ POST,		"/leave/ROOM/CLIENT",	handle_leave },
-	{ POST,		"/bye/ROOM/CLIENT",	handle_bye },
-	{ GET,		"/params",		handle_params },
-	{ GET | POST,	"/v1alpha/iceconfig",	handle_iceconfig },
-	{ GET | POST,	"/turn",		handle_turn },
-	{ POST,		"/a/",			handle_analytics },
+	{ GET,		"/",			handle_root, RATE_NONE },
+	{ GET,		"/r/ROOM",		handle_room_page, RATE_NONE },
+	{ POST,		"/join/ROOM",		handle_join, RATE_JOIN },
+	{ POST,		"/message/ROOM/CLIENT",	handle_message, RATE_NONE },
+	{ POST,		"/leave/ROOM/CLIENT",	handle_leave, RATE_NONE },
+	{ POST,		"/bye/ROOM/CLIENT",	handle_bye, RATE_NONE },
+	{ GET,		"/params",		handle_params, RATE_NONE },
+	{ GET | POST,	"/v1alpha/iceconfig",	handle_iceconfig, RATE_ICE },
+	{ GET | POST,	"/turn",		handle_turn, RATE_ICE },
+	{ POST,		"/a/",			handle_analytics, RATE_NONE },
 };
 
 static size_t slashes(struct span s)
@@ -55,6 +56,21 @@ static bool allowed(struct span method, unsigned methods)
 	return span_eq_str(method, "POST") && (methods & POST);
 }
 
+/* Loopback is a proxy on this host, which knows its callers better, or ourselves. */
+static bool too_often(struct roomd *d, const struct http_request *r, enum rate_kind kind)
+{
+	const struct rate rates[] = {
+		[RATE_JOIN] = { d->config->join_rate, d->config->join_rate * 10 },
+		[RATE_ICE] = { d->config->ice_rate, d->config->ice_rate * 10 },
+	};
+
+	if (kind == RATE_NONE || ip_is_loopback(&r->peer.ip) ||
+	    rate_limit_take(&d->rates, &r->peer.ip, kind, rates[kind], uv_now(d->loop)))
+		return false;
+	metric_add(&d->metrics, M_RATE_LIMITED, 1);
+	return true;
+}
+
 static void refuse_method(struct http_exchange *x, unsigned methods)
 {
 	static const char *const names[] = { [GET] = "GET, HEAD", [POST] = "POST", [GET | POST] = "GET, HEAD, POST" };
@@ -75,10 +91,12 @@ void routes_handle(struct roomd *d, struct http_exchange *x, const struct http_r
 		args = (struct route_args){ { NULL, 0 }, { NULL, 0 } };
 		if (!matches(routes[i].pattern, r->path, &args))
 			continue;
-		if (allowed(r->method, routes[i].methods))
-			routes[i].handle(d, x, &args);
-		else
+		if (!allowed(r->method, routes[i].methods))
 			refuse_method(x, routes[i].methods);
+		else if (too_often(d, r, routes[i].rate))
+			reply_later(x, 429);
+		else
+			routes[i].handle(d, x, &args);
 		return;
 	}
 	asset = assets_find(d->assets, r->path);

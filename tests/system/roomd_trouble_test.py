@@ -1,11 +1,12 @@
 """What can go wrong around roomd, and what it says then."""
 import json
+import signal
 import socket
 import subprocess
 import time
 
 from apprtc import FakeSignal, Http, RoomServer
-from story import BUILD, tell, wait_until
+from story import BUILD, Skip, free_port, need, tell, wait_until
 from web import http
 
 
@@ -124,18 +125,64 @@ def a_client_that_reads_nothing_costs_nobody_else(s):
     assert got["params"]["messages"] == ["\x01" * 250000] * 4
 
 
+def who_joins_too_often_is_told_to_wait(s):  # D-H10
+    if [name for _, name in socket.if_nameindex()] != ["lo"]:
+        raise Skip("needs a network namespace of its own")
+    for address in ("10.9.9.1/32", "10.9.9.2/32"):
+        subprocess.run([need("ip"), "addr", "add", address, "dev", "lo"], check=False)
+    port = free_port()
+    d = s.daemon("roomd", f"--listening-port={port}", "--listening-ip=10.9.9.1", "--listening-ip=127.0.0.1", "--join-rate=1",
+                 "--public-url=http://localhost", "--ice-rate=1")
+
+    def statuses(host, path):
+        return [http(port, "POST", path, host=host).status for _ in range(30)]
+
+    assert statuses("127.0.0.1", "/join/a") == [200] * 30
+    for path in ("/join/a", "/v1alpha/iceconfig"):
+        got = statuses("10.9.9.1", path)
+        assert got[:10] == [200] * 10 and got.count(429) > 10, got
+    answer = http(port, "POST", "/join/a", host="10.9.9.1")
+    assert answer.status == 429 and int(answer.headers["retry-after"]) > 0
+    assert http(port, "POST", "/leave/a/b", host="10.9.9.1").status == 200
+    assert d.metric("roomd_rate_limited_total") > 20
+
+
+def redis_that_hangs_costs_a_join_seconds_and_no_seat(s):
+    redis = s.redis()
+    r = RoomServer(s, store=redis.url)
+    redis.process.send_signal(signal.SIGSTOP)
+    c = Http(r.port)
+    c.send(b"POST /join/room HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n")
+    assert r.get("/params").status == 200       # handled after it
+    c.close()
+    wait_until(lambda: r.daemon.metric("roomd_http_connections") == 0, "its end is seen")
+    redis.process.send_signal(signal.SIGCONT)
+    wait_until(lambda: r.daemon.metric('roomd_joins_total{result="success"}') == 0 and r.daemon.alive_and_ready(), "up")
+    a = r.enter("room")
+    assert a["is_initiator"] == "true"          # the one who went away before its answer holds no seat
+    assert r.enter("room")["is_initiator"] == "false"
+    redis.process.send_signal(signal.SIGSTOP)
+    begin = time.monotonic()
+    answer = r.post("/join/other")
+    assert answer.status == 503 and time.monotonic() - begin < 6, answer     # Android waits for 8 s
+    assert healthy(r)
+    redis.process.send_signal(signal.SIGCONT)
+    wait_until(r.daemon.alive_and_ready, "ready again")
+    assert r.join("room")["result"] == "FULL"
+
+
 def sigterm_drains(s):
-    signal = FakeSignal(s)
-    r = RoomServer(s, signal=signal.port)
+    fake = FakeSignal(s)
+    r = RoomServer(s, signal=fake.port)
     a, _ = r.enter("room"), r.enter("room")
-    signal.hold.clear()
+    fake.hold.clear()
     busy, idle = Http(r.port), Http(r.port)
     assert idle.request("GET", "/params").status == 200
     busy.send(f"POST /message/room/{a['client_id']} HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\n\r\nx".encode())
-    wait_until(lambda: signal.busy == 1, "the forward is at signald")
-    r.daemon.signal(15)
+    wait_until(lambda: fake.busy == 1, "the forward is at signald")
+    r.daemon.signal(signal.SIGTERM)
     assert idle.closed()
-    signal.hold.set()
+    fake.hold.set()
     assert busy.answer().status == 200
     assert r.daemon.wait() == 0
 
@@ -166,6 +213,7 @@ def nothing_secret_is_logged(s):
 
 
 tell(a_bad_configuration_is_named_and_nothing_starts, a_port_that_is_taken_is_named,
-     without_redis_it_starts_says_why_it_is_not_ready_and_answers_503, oversized_requests_are_refused,
-     slow_requests_are_ended_and_cost_nobody_else, a_client_that_reads_nothing_costs_nobody_else, sigterm_drains, metrics_and_status_tell_what_happened,
-     nothing_secret_is_logged)
+     without_redis_it_starts_says_why_it_is_not_ready_and_answers_503, redis_that_hangs_costs_a_join_seconds_and_no_seat,
+     oversized_requests_are_refused, slow_requests_are_ended_and_cost_nobody_else,
+     a_client_that_reads_nothing_costs_nobody_else, who_joins_too_often_is_told_to_wait, sigterm_drains,
+     metrics_and_status_tell_what_happened, nothing_secret_is_logged)
