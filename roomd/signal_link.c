@@ -55,8 +55,9 @@ struct signal_link *signal_link_new(uv_loop_t *loop, const struct site *site, ms
 	if (l->clients == NULL)
 		goto stop;
 	for (size_t i = 0; i < site->n_signals; i++) {
+		char host[ORIGIN_HOST_MAX + 1];
 		struct http_client_options o = {
-			.host = site->signals[i].inner.host, .port = site->signals[i].inner.port,
+			.host = origin_host(&site->signals[i].inner, host), .port = site->signals[i].inner.port,
 			.connections = CONNECTIONS, .waiting = WAITING, .deadline = deadline,
 		};
 		l->clients[i] = http_client_new(loop, &o);

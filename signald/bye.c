@@ -7,15 +7,6 @@
 #include "common/base/origin.h"
 #include "common/proto/ids.h"
 
-/* An origin's host, without the brackets of an IPv6 address. */
-static void plain_host(const struct origin *o, char host[ORIGIN_HOST_MAX + 1])
-{
-	size_t n = strlen(o->host), bracket = o->host[0] == '[';
-
-	memcpy(host, o->host + bracket, n - 2 * bracket);
-	host[n - 2 * bracket] = '\0';
-}
-
 int bye_open(struct bye *b, uv_loop_t *loop, const struct signald_config *cfg, struct metrics *m)
 {
 	*b = (struct bye){ .metrics = m };
@@ -27,8 +18,9 @@ int bye_open(struct bye *b, uv_loop_t *loop, const struct signald_config *cfg, s
 		struct origin at;
 
 		origin_parse(&at, span_str(cfg->room_server.v[i]), false);	/* config.c has checked it */
-		plain_host(&at, host);
-		b->server[i] = http_client_new(loop, &(struct http_client_options){ .host = host, .port = at.port });
+		b->server[i] = http_client_new(loop, &(struct http_client_options){
+			.host = origin_host(&at, host), .port = at.port,
+		});
 		if (b->server[i] == NULL) {
 			bye_close(b);
 			return -1;

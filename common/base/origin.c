@@ -78,3 +78,12 @@ const char *origin_format(const struct origin *o, bool ws, bool tls, char out[OR
 		snprintf(out + n, ORIGIN_TEXT_SIZE - (size_t)n, ":%u", o->port);
 	return out;
 }
+
+const char *origin_host(const struct origin *o, char out[ORIGIN_HOST_MAX + 1])
+{
+	size_t bracket = o->host[0] == '[', n = strlen(o->host) - 2 * bracket;
+
+	memcpy(out, o->host + bracket, n);
+	out[n] = '\0';
+	return out;
+}

@@ -25,4 +25,7 @@ bool origin_is(const struct origin *o, struct span authority);
 /* The four ways to write it; `tls` as asked, not as o says. A scheme's own port is left out. */
 const char *origin_format(const struct origin *o, bool ws, bool tls, char out[ORIGIN_TEXT_SIZE]);	/* returns out */
 
+/* The host as connect wants it: an IPv6 address without its brackets. */
+const char *origin_host(const struct origin *o, char out[ORIGIN_HOST_MAX + 1]);	/* returns out */
+
 #endif

@@ -64,12 +64,25 @@ static void a_host_header_names_it_with_or_without_the_schemes_own_port(void **s
 	assert_false(origin_is(&o, SPAN_LIT("[::1]")));
 }
 
+static void a_resolver_wants_ipv6_without_brackets(void **state)
+{
+	char host[ORIGIN_HOST_MAX + 1];
+	struct origin o;
+
+	(void)state;
+	assert_true(origin_parse(&o, SPAN_LIT("http://[2001:db8::1]:8080"), false));
+	assert_string_equal(origin_host(&o, host), "2001:db8::1");
+	assert_true(origin_parse(&o, SPAN_LIT("http://h.example"), false));
+	assert_string_equal(origin_host(&o, host), "h.example");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_origin_is_a_scheme_a_host_and_perhaps_a_port),
 		cmocka_unit_test(whatever_else_is_none),
 		cmocka_unit_test(a_host_header_names_it_with_or_without_the_schemes_own_port),
+		cmocka_unit_test(a_resolver_wants_ipv6_without_brackets),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
