@@ -90,7 +90,7 @@ const struct option turnd_options[] = {
 	DROPPED("alt-listening-port", "RFC 5780 is not served yet"), DROPPED("alt-tls-listening-port", "RFC 5780 is not served yet"),
 	DROPPED("rfc5780", "RFC 5780 is not served yet"), DROPPED("no-rfc5780", "it is off anyway"),
 	DROPPED("mobility", "RFC 8016 is not served yet"), DROPPED("no-stun", "Binding is always answered"),
-	DROPPED("stun-only", "leave out secrets and users on a loopback address, or block the relay range"),
+	DROPPED("stun-only", "not in this version; a secret that nobody is told has the same effect"),
 	DROPPED("alternate-server", "a draining server answers 508 in this version"),
 	DROPPED("tls-alternate-server", LATER_STREAMS), DROPPED("max-bps", "bandwidth is not limited in this version"),
 	DROPPED("bps-capacity", "bandwidth is not limited in this version"),

@@ -112,7 +112,7 @@ def descriptors_are_refused_before_they_run_out(s):
     few = (need("prlimit"), "--nofile=640:640")
     d = turnd(s, "--threads=1", prefix=few)
     limit = int(d.metric("turnd_relay_sockets_max"))
-    assert limit == 640 - 256 - 16
+    assert limit == 640 - 256 - 9
     clients = [client() for _ in range(limit + 3)]
     codes = [c.allocate().code for c in clients]
     assert codes == [None] * limit + [508] * 3, codes

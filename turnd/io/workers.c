@@ -15,8 +15,8 @@
 
 enum {
 	LISTENER_BUFFER = 4 << 20, RELAY_BUFFER = 256 << 10,
-	/* Descriptors that relays may not take: the log, admin connections, and what each worker has. */
-	RESERVED = 256, RESERVED_WORKER = 16
+	/* Descriptors that relays may not take: the log, admin connections, and what each worker has beside its listeners. */
+	RESERVED = 256, RESERVED_WORKER = 8
 };
 
 static void say_first(void *ctx, const char *option, size_t i, const char *sentence)
@@ -81,10 +81,10 @@ static size_t listeners_of(const struct turnd_config *c, struct endpoint out[ADD
 	return rc == EAFNOSUPPORT || rc == EADDRNOTAVAIL ? 1 : n;
 }
 
-static unsigned descriptor_limit(unsigned workers)
+static unsigned descriptor_limit(unsigned workers, size_t listeners)
 {
 	struct rlimit l;
-	unsigned reserve = RESERVED + RESERVED_WORKER * workers;
+	unsigned reserve = RESERVED + (RESERVED_WORKER + (unsigned)listeners) * workers;
 
 	if (getrlimit(RLIMIT_NOFILE, &l) < 0)
 		return 1024 - RESERVED;
@@ -93,14 +93,14 @@ static unsigned descriptor_limit(unsigned workers)
 	return l.rlim_cur > 2 * reserve ? (unsigned)l.rlim_cur - reserve : (unsigned)l.rlim_cur / 2;
 }
 
-static bool make_shared(struct workers *ws, char why[256])
+static bool make_shared(struct workers *ws, size_t listeners, char why[256])
 {
 	const struct complaints say = { say_first, why };
 	struct interfaces host;
 
 	interfaces_read(&host);
 	random_bytes(ws->nonce_key, sizeof(ws->nonce_key));
-	ws->addresses.max_sockets = descriptor_limit(ws->n);
+	ws->addresses.max_sockets = descriptor_limit(ws->n, listeners);
 	if ((ws->quota = quota_new(ws->config->user_quota, ws->config->total_quota)) == NULL) {
 		snprintf(why, 256, "no memory");
 		return false;
@@ -169,7 +169,7 @@ struct workers *workers_start(const struct turnd_config *config, char why[256])
 	ws->v = calloc(ws->n, sizeof(*ws->v));
 	if (ws->v == NULL)
 		snprintf(why, 256, "no memory");
-	else if (ports_are_free(listeners, n, why) && make_shared(ws, why) && make_workers(ws, listeners, n, why)) {
+	else if (ports_are_free(listeners, n, why) && make_shared(ws, n, why) && make_workers(ws, listeners, n, why)) {
 		say_what_is_served(ws, listeners, n);
 		return ws;
 	}
