@@ -85,7 +85,6 @@ static void next_request(struct http_exchange *x)
 		return;
 	}
 	set_state(x, stream_pending(x->stream) > 0 ? WRITING : IDLE);
-	stream_read_start(x->stream);
 	if (x->state == IDLE && x->waiting.len > 0)	/* not now: no handler is called from inside an answer */
 		loop_wheel_set(&x->server->wheel, &x->deadline, 0);
 }
@@ -225,6 +224,8 @@ static void keep_waiting(struct http_exchange *x, struct span in)
 		stream_close(x->stream);
 	else if (x->waiting.len >= WAITING_BYTES)
 		stream_read_stop(x->stream);
+	else
+		stream_read_start(x->stream);
 }
 
 /* Not entered again from inside: what is answered meanwhile changes the state, and this loop goes on. */
@@ -239,7 +240,7 @@ static void feed(struct http_exchange *x, struct span in)
 	x->feeding = false;
 	if (x->state == GIVEN_AWAY)
 		connection_free(x);
-	else if (in.len > 0 && x->state <= WRITING)
+	else if (x->state <= WRITING)
 		keep_waiting(x, in);
 }
 

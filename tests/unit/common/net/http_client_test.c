@@ -1,6 +1,8 @@
 #include "common/net/http_client.h"
 
 #include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -362,16 +364,27 @@ static void silence_is_a_time_out(void **state)
 static void a_connection_that_takes_too_long_was_none(void **state)
 {
 	struct talk *t = *state;
+	struct endpoint at = loopback(0);
+	struct sockaddr_storage sa;
+	socklen_t len = endpoint_to_sockaddr(&at, &sa);
+	int full = socket(AF_INET, SOCK_STREAM, 0), fd[4];
 	struct result out;
-	struct http_call *call;
 
-	t->opt.deadline = 1;
+	assert_int_equal(bind(full, (struct sockaddr *)&sa, len), 0);
+	assert_int_equal(listen(full, 0), 0);
+	assert_int_equal(getsockname(full, (struct sockaddr *)&sa, &len), 0);
+	for (unsigned i = 0; i < 4; i++) {	/* more than its queue holds: who comes now is not answered */
+		fd[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+		(void)connect(fd[i], (struct sockaddr *)&sa, len);
+	}
+	t->opt.port = endpoint_from_sockaddr((struct sockaddr *)&sa).port;
+	t->opt.deadline = 30;
 	start_client(t);
-	call = get(t, true, &out);
-	assert_non_null(call);
-	for (msec_t now = uv_now(&t->loop.uv); uv_now(&t->loop.uv) < now + 5;)
-		uv_update_time(&t->loop.uv);	/* timers come before sockets */
+	get(t, true, &out);
 	EXPECT(t, &out, HTTP_CALL_CONNECT);
+	for (unsigned i = 0; i < 4; i++)
+		close(fd[i]);
+	close(full);
 }
 
 static void above_the_limit_calls_do_not_wait(void **state)

@@ -1,6 +1,7 @@
 #include "common/net/stream.h"
 
 #include <fcntl.h>
+#include <netdb.h>
 #include <stdlib.h>
 #include <stdio.h>
 #include <sys/socket.h>
@@ -478,6 +479,11 @@ static void a_name_is_resolved_and_every_address_tried(void **state)
 	struct pair *p = *state;
 	struct party q;
 
+	struct addrinfo *found = NULL;
+
+	if (getaddrinfo("localhost", NULL, NULL, &found) != 0)
+		skip();		/* a chroot without /etc/hosts */
+	freeaddrinfo(found);
 	party_init(&q);	/* localhost may be ::1 first, where nobody listens */
 	q.stream = stream_connect_host(&p->loop.uv, "localhost", listener_at(p->listener).port, &party_handler, &q);
 	assert_non_null(q.stream);
