@@ -82,7 +82,7 @@ static struct room_seat *find(struct room *r, struct span client)
 static struct room_seat *take_seat(struct room *r, struct span client)
 {
 	struct room_seat *s = &r->seat[r->n++];
-	*s = (struct room_seat){ .id_len = (uint8_t)client.len, .initiator = r->n == 1 };
+	*s = (struct room_seat){ .id_len = (uint8_t)client.len };
 	memcpy(s->id, client.p, client.len);
 	return s;
 }
@@ -90,7 +90,7 @@ static struct room_seat *take_seat(struct room *r, struct span client)
 static void answer_inside(struct room *r, const struct room_seat *s, struct room_answer *a)
 {
 	*a = (struct room_answer){
-		.result = ROOM_SUCCESS, .initiator = s->initiator, .members = r->n,
+		.result = ROOM_SUCCESS, .initiator = s == &r->seat[0], .members = r->n,
 		.client = seat_id(s), .signal = room_signal(r),
 	};
 	if (r->given.n > 0 && span_eq(seat_id(&r->given_to), seat_id(s))) {
@@ -147,7 +147,7 @@ void room_message(struct room *r, const struct room_message *m, size_t budget, s
 		return;
 	}
 	if (r->waiting.n == ROOM_SENDER_MESSAGES || m->body.len > ROOM_SENDER_BYTES - r->waiting.bytes ||
-	    m->body.len > ROOM_BYTES - room_bytes(r) || m->body.len > budget || !queue_add(&r->waiting, m->body)) {
+	    m->body.len > budget || !queue_add(&r->waiting, m->body)) {
 		a->result = ROOM_ERROR;
 		return;
 	}
@@ -157,11 +157,9 @@ void room_message(struct room *r, const struct room_message *m, size_t budget, s
 bool room_leave(struct room *r, struct span client)
 {
 	struct room_seat *s = find(r, client);
-	bool led;
 
 	if (s == NULL)
 		return false;
-	led = s->initiator;
 	queue_empty(&r->waiting);	/* its sender was alone: it is the one who leaves */
 	queue_empty(&r->given);
 	if (r->loopback) {
@@ -169,7 +167,5 @@ bool room_leave(struct room *r, struct span client)
 		return true;
 	}
 	memmove(s, s + 1, (size_t)(&r->seat[--r->n] - s) * sizeof(*s));
-	if (led || r->n == 1)
-		r->seat[0].initiator = true;
 	return true;
 }

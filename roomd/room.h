@@ -21,11 +21,10 @@ struct room_queue {
 struct room_seat {
 	char id[ID_MAX];
 	uint8_t id_len;
-	bool initiator;
 };
 
 struct room {
-	struct room_seat seat[ROOM_CAPACITY_MAX];	/* in the order of joining */
+	struct room_seat seat[ROOM_CAPACITY_MAX];	/* in the order of joining; the first is initiator */
 	unsigned n;
 	bool loopback;
 	struct room_queue waiting;	/* stored by the one inside, for the next to join */

@@ -11,7 +11,7 @@
  * - Full: as many members as `capacity`, or a loopback room (whatever the capacity).
  * - A loopback join into no room makes two members, the client and LOOPBACK_CLIENT_ID; into a room it is an ordinary join.
  *   When the client leaves, both are gone. Nobody can be LOOPBACK_CLIENT_ID by asking for it.
- * - After a leave: if one member stays, or the initiator left, the member that has been in longest is initiator.
+ * - Initiator is who has been inside longest, so after a leave the one who stays is.
  * - rejoin: if that client is a member, the answer is ROOM_SUCCESS with `client` = it, the role it has, and the messages
  *   that its join had been given (again, however often it asks); what it stored itself for a later joiner is dropped: the
  *   page behind it starts anew and will offer anew. Otherwise it is an ordinary join of `client`.

@@ -38,6 +38,7 @@ const struct metric_desc roomd_metrics[ROOMD_METRICS] = {
 	[M_HTTP_4XX] = { ANSWERS, .labels = "class=\"4xx\"" },
 	[M_HTTP_5XX] = { ANSWERS, .labels = "class=\"5xx\"" },
 	[M_ROOMS] = { "roomd_rooms", .type = METRIC_GAUGE, .help = "Rooms in this process; with Redis they are there" },
+	[M_FORWARD_BYTES] = { "roomd_forward_waiting_bytes", .type = METRIC_GAUGE, .help = "Messages that signald has not taken yet" },
 	[M_CONNECTIONS] = { "roomd_http_connections", .type = METRIC_GAUGE, .help = "Open HTTP connections" },
 };
 
@@ -257,6 +258,7 @@ static void roomd_print_metrics(void *self, struct buf *out)
 
 	metric_set(&d->metrics, M_ROOMS, rooms_here(d));
 	metric_set(&d->metrics, M_CONNECTIONS, http_server_connections(d->http));
+	metric_set(&d->metrics, M_FORWARD_BYTES, signal_link_counts(d->signal).waiting);
 	metrics_print(sets, 1, out);
 }
 

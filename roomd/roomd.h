@@ -22,7 +22,7 @@ enum roomd_metric {
 	M_ICE, M_ICE_REFUSED,
 	M_RATE_LIMITED,
 	M_HTTP_2XX, M_HTTP_3XX, M_HTTP_4XX, M_HTTP_5XX,
-	M_ROOMS, M_CONNECTIONS,
+	M_ROOMS, M_CONNECTIONS, M_FORWARD_BYTES,
 	ROOMD_METRICS
 };
 enum rate_kind { RATE_JOIN, RATE_ICE, RATE_NONE };	/* what one address may do so often: threat model D-H10 */

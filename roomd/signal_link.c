@@ -34,7 +34,6 @@ struct signal_link {
 	struct http_client **clients;	/* one for each of site->signals */
 	size_t n_clients;		/* not yet stopped */
 	struct map lanes;
-	size_t bytes;			/* waiting, in all lanes */
 	struct signal_counts counts;
 	bool stopping;
 	void (*stopped)(void *ctx);
@@ -118,7 +117,7 @@ static void finish(struct lane *lane, struct forward *f, bool taken)
 {
 	list_del(&f->link);
 	lane->n--;
-	lane->owner->bytes -= f->len;
+	lane->owner->counts.waiting -= f->len;
 	if (taken)
 		lane->owner->counts.taken++;
 	else
@@ -165,7 +164,7 @@ void signal_link_forward(struct signal_link *l, const struct signal_server *to, 
 	struct lane *lane = lane_find(l, path);
 	struct forward *f = NULL;
 
-	if (!l->stopping && body.len <= SIGNAL_BYTES_WAITING - l->bytes && (lane == NULL || lane->n < SIGNAL_LANE_WAITING))
+	if (!l->stopping && body.len <= SIGNAL_BYTES_WAITING - l->counts.waiting && (lane == NULL || lane->n < SIGNAL_LANE_WAITING))
 		f = malloc(sizeof(*f) + body.len);
 	if (f != NULL && lane == NULL)
 		lane = lane_new(l, path);
@@ -178,7 +177,7 @@ void signal_link_forward(struct signal_link *l, const struct signal_server *to, 
 	*f = (struct forward){ .cb = cb, .ctx = ctx, .server = (size_t)(to - l->site->signals), .len = body.len };
 	memcpy(f->body, body.p, body.len);
 	list_add_tail(&lane->queue, &f->link);
-	l->bytes += f->len;
+	l->counts.waiting += f->len;
 	if (++lane->n == 1)
 		lane_run(lane);
 }

@@ -30,7 +30,7 @@ struct signal_link *signal_link_new(uv_loop_t *loop, const struct site *site, ms
 void signal_link_forward(struct signal_link *l, const struct signal_server *to, struct span room, struct span client,
 			 struct span body, signal_link_cb cb, void *ctx);
 
-struct signal_counts { uint64_t taken, failed, elsewhere; };
+struct signal_counts { uint64_t taken, failed, elsewhere; size_t waiting; };	/* waiting: bytes, now */
 struct signal_counts signal_link_counts(const struct signal_link *l);
 
 /* What waits is not taken. l is freed before done is called; it may be called at once. */

@@ -22,15 +22,21 @@ static void an_event_has_a_type_and_times_that_are_numbers(void **state)	/* R58,
 		{ "", false }, { "not json", false }, { "[]", false }, { "3", false }, { "\"x\"", false }, { "null", false },
 		{ "{\"type\":\"\xff\"}", false }, { "[[\"]]]]\\\"]\"", false },
 	};
+	static const char head[] = "{\"type\":\"event\",\"request_time_ms\":1,\"event\":{\"event_type\":";
 	char deep[200];
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
 		if (analytics_valid(span_str(rows[i].body)) != rows[i].valid)
 			fail_msg("%s", rows[i].body);
-	memset(deep, '[', 100);
-	memset(deep + 100, ']', 100);
-	assert_false(analytics_valid(span_of(deep, 200)));
+	for (unsigned depth = 30; depth <= 31; depth++) {	/* inside two objects */
+		struct span body = span_of(deep, strlen(head) + 2 * depth + 2);
+		strcpy(deep, head);
+		memset(deep + strlen(head), '[', depth);
+		memset(deep + strlen(head) + depth, ']', depth);
+		memset(deep + strlen(head) + 2 * depth, '}', 2);
+		assert_int_equal(analytics_valid(body), depth == 30);
+	}
 }
 
 int main(void)

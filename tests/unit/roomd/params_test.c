@@ -206,6 +206,7 @@ static void each_parameter_has_its_effect(void **state)
 		{ "ts=", "ice_server_url", "" },
 		{ "ts", "ice_server_url", "" },
 		{ "ts=https://rooms.example.org/", "ice_server_url", "https://rooms.example.org/v1alpha/iceconfig?key=key%20one" },
+		{ "ts=https://rooms.example.org:444", "ice_server_url", "http://localhost:8080/v1alpha/iceconfig?key=key%20one" },
 		{ "ts=https://evil.example", "ice_server_url", "http://localhost:8080/v1alpha/iceconfig?key=key%20one" },
 		{ "apikey=a%26b%22", "ice_server_url", "http://localhost:8080/v1alpha/iceconfig?key=a%26b%22" },
 		{ "apikey=k", "turn_url", "http://localhost:8080/turn?username=12345678&key=k" },

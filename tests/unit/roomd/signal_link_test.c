@@ -147,6 +147,7 @@ static void the_forwards_of_one_client_wait_for_each_other(void **state)	/* B10 
 	assert_string_equal(w.order, "ABCD");
 	assert_string_equal(w.heard, "/room/x a\n/room/x b\n/room/x c\n/room/x d\n");
 	assert_int_equal(signal_link_counts(w.link).taken, 4);
+	assert_int_equal(signal_link_counts(w.link).waiting, 0);
 	close_world(&w);
 }
 

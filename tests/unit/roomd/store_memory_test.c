@@ -350,6 +350,8 @@ static void the_bytes_of_all_rooms_have_a_limit_and_come_back(void **state)
 	leave("s", "a");
 	join("s", "c");
 	assert_int_equal(say("s", "c", "1234567890"), ROOM_SUCCESS);
+	join_as("s", "n", (struct ask){ .rejoin = "c" });	/* drops it */
+	assert_int_equal(say("s", "c", "1234567890"), ROOM_SUCCESS);
 }
 
 static void the_table_of_rooms_has_a_limit(void **state)
