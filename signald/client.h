@@ -20,7 +20,9 @@
 #include "signald/counters.h"
 #include "signald/hub.h"
 
-struct clients {		/* all WebSockets of a loop; filled by whoever owns it, but for `all` and `n` */
+struct client;
+
+struct clients {		/* all WebSockets of a loop; its owner fills the part above `all` */
 	uv_loop_t *loop;
 	const struct signald_config *cfg;
 	struct hub *hub;
@@ -29,9 +31,13 @@ struct clients {		/* all WebSockets of a loop; filled by whoever owns it, but fo
 	struct list all;
 	unsigned n;
 	bool draining;
+	unsigned pumping;		/* clients whose input is at work; more than one where they nest */
+	struct client *corked_for;	/* whose frames are in `corked`: many for one peer become one write */
+	struct buf corked;		/* empty whenever the loop turns */
 };
 
 void clients_init(struct clients *all);
+void clients_close(struct clients *all);	/* once n is 0 */
 
 /* Upgrades x, a checked handshake; x is dead afterwards. accept: see ws_handshake.h. */
 void client_open(struct clients *all, struct http_exchange *x, const char *accept);

@@ -38,18 +38,32 @@ static void expect(struct scan *s, char c)
 	s->left = span_skip(s->left, 1);
 }
 
+/* Is the byte at n escaped: does an odd number of backslashes stand before it? */
+static bool is_escaped(struct span in, size_t n)
+{
+	size_t first = n;
+
+	while (first > 0 && in.p[first - 1] == '\\')
+		first--;
+	return (n - first) % 2 == 1;
+}
+
 /* A string: what stands between its quotes, still escaped. */
 static struct span take_string(struct scan *s)
 {
-	struct span text;
+	struct span text = { NULL, 0 };
 	size_t n = 0;
 
 	expect(s, '"');
-	while (n < s->left.len && s->left.p[n] != '"')
-		n += s->left.p[n] == '\\' ? 2 : 1;
+	for (const uint8_t *quote; n < s->left.len; n++) {
+		quote = memchr(s->left.p + n, '"', s->left.len - n);
+		n = quote != NULL ? (size_t)(quote - s->left.p) : s->left.len;
+		if (quote != NULL && !is_escaped(s->left, n))
+			break;
+	}
 	if (n >= s->left.len) {
 		complain(s, "unexpected end of JSON input");
-		return (struct span){ NULL, 0 };
+		return text;
 	}
 	text = span_first(s->left, n);
 	s->left = span_skip(s->left, n + 1);

@@ -155,6 +155,7 @@ void signald_free(void *self)
 {
 	struct signald *s = self;
 
+	clients_close(&s->clients);
 	hub_close(&s->hub);
 	metrics_close(&s->metrics);
 	free(s);

@@ -109,6 +109,7 @@ def a_lost_member_keeps_its_place_for_the_grace(s):
     a, _ = joined(s, "r", "a")
     b, _ = joined(s, "r", "b")
     a.close()
+    wait_until(lambda: s.signald.metric("signald_registered") == 1, "the loss of a is noticed")
     b.send("for a")
     b.flush()
     refused(s, "r", "c", "Max room capacity reached")
