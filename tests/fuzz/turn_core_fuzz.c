@@ -1,4 +1,4 @@
-/* covers: turnd/core/turn_server.c turnd/core/allocate.c turnd/core/peers.c turnd/core/answer.c turnd/core/auth.c turnd/core/flow.c turnd/core/allocation.c turnd/core/alloc_table.c turnd/core/client_path.c turnd/core/permission.c turnd/core/peer_policy.c turnd/core/nonce.c common/base/rate_limit.c turnd/core/transactions.c */
+/* covers: turnd/core/turn_server.c turnd/core/allocate.c turnd/core/refresh.c turnd/core/peers.c turnd/core/answer.c turnd/core/auth.c turnd/core/flow.c turnd/core/allocation.c turnd/core/alloc_table.c turnd/core/client_path.c turnd/core/permission.c turnd/core/peer_policy.c turnd/core/nonce.c common/base/rate_limit.c turnd/core/transactions.c */
 
 /* The input is a little program: what four clients, their peers and the clock do, one after the other, through both doors.
  * Requests are signed here, with a nonce that lives, so that the fuzzer need not guess any. */

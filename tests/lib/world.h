@@ -25,6 +25,7 @@
 #define WORLD_UNIX INT64_C(1800000000)		/* when a world begins */
 
 enum { NO_ANSWER = 1 };				/* as a code */
+enum { PLAYER_OUT = 70000 };
 
 struct heard {			/* a datagram that reached a client or a peer */
 	struct endpoint from, to;
@@ -39,7 +40,7 @@ struct player {
 	struct client_path path;
 	char user[600], password[64], realm[64], nonce[128];
 	struct stun_builder b;
-	uint8_t *out;			/* OUT_SIZE bytes: the request being built, or the last one sent */
+	uint8_t *out;			/* PLAYER_OUT bytes: the request being built, or the last one sent */
 	size_t out_len;
 	uint8_t answer[2048];		/* the last one */
 	size_t answer_len;
@@ -77,6 +78,10 @@ int world_teardown(void **state);		/* and checks that no relay was left open */
 struct world *world_new(void);
 void world_free(struct world *w);
 bool world_start(struct world *w);		/* false: no memory */
+
+/* One packet through the data door and, if it says so, the control door; its effects are kept to be heard. */
+void world_packet(struct world *w, const struct flow_packet *in);
+void *world_memory(size_t n);	/* zeroed; never fails */
 
 void world_pass(struct world *w, msec_t ms);	/* time goes by, ticking whenever the server wants it */
 uint64_t world_drops(struct world *w, enum turn_drop reason);

@@ -1,4 +1,4 @@
-/* allocate.c - Allocate and Refresh (RFC 8656 sections 7 and 8), checks in the order of turn-contract section 4. */
+/* allocate.c - Allocate (RFC 8656 section 7), checks in the order of turn-contract section 4. */
 #include "turnd/core/server_state.h"
 #include "turnd/wire/stun_attr.h"
 
@@ -10,33 +10,6 @@ struct wish {			/* what an Allocate asks for */
 	bool even_port, reserve_next;
 	uint32_t lifetime;
 };
-
-bool request_lifetime(const struct request *r, bool zero_is_zero, uint32_t *lifetime)
-{
-	const struct turn_settings *set = r->s->settings;
-	uint32_t wanted = set->lifetime_default;
-	struct span value;
-
-	if (stun_find(r->m, ATTR_LIFETIME, &value) && !attr_read_u32(value, &wanted))
-		return false;
-	*lifetime = 0;
-	if (wanted == 0 && zero_is_zero)
-		return true;
-	if (wanted < set->lifetime_default)
-		wanted = set->lifetime_default;
-	if (wanted > set->lifetime_max)
-		wanted = set->lifetime_max;
-	if (set->strict_expiry && r->authenticated && r->who.expiry - r->unix_now < (int64_t)wanted)
-		wanted = (uint32_t)(r->who.expiry - r->unix_now);
-	*lifetime = wanted;
-	return true;
-}
-
-static bool has(const struct request *r, uint16_t type)
-{
-	struct span ignored;
-	return stun_find(r->m, type, &ignored);
-}
 
 static unsigned check_transport(const struct request *r)
 {
@@ -50,7 +23,7 @@ static unsigned check_transport(const struct request *r)
 	if (protocol != PROTOCOL_TCP)
 		return 442;
 	if (r->path->transport == TRANSPORT_UDP || r->path->transport == TRANSPORT_DTLS ||
-	    has(r, ATTR_DONT_FRAGMENT) || has(r, ATTR_EVEN_PORT) || has(r, ATTR_RESERVATION_TOKEN))
+	    request_has(r, ATTR_DONT_FRAGMENT) || request_has(r, ATTR_EVEN_PORT) || request_has(r, ATTR_RESERVATION_TOKEN))
 		return 400;
 	return 442;
 }
@@ -67,8 +40,8 @@ static unsigned check_port(const struct request *r, struct wish *w)
 	}
 	if (!stun_find(r->m, ATTR_RESERVATION_TOKEN, &value))
 		return 0;
-	if (value.len != 8 || w->even_port || has(r, ATTR_REQUESTED_ADDRESS_FAMILY) ||
-	    has(r, ATTR_ADDITIONAL_ADDRESS_FAMILY))
+	if (value.len != 8 || w->even_port || request_has(r, ATTR_REQUESTED_ADDRESS_FAMILY) ||
+	    request_has(r, ATTR_ADDITIONAL_ADDRESS_FAMILY))
 		return 400;
 	return 508;			/* no token of ours is about: none is ever handed out */
 }
@@ -80,7 +53,7 @@ static unsigned check_families(const struct request *r, struct wish *w)
 
 	if (stun_find(r->m, ATTR_ADDITIONAL_ADDRESS_FAMILY, &value)) {
 		if (!attr_read_family(value, &family) || family != 6 || w->reserve_next ||
-		    has(r, ATTR_REQUESTED_ADDRESS_FAMILY))
+		    request_has(r, ATTR_REQUESTED_ADDRESS_FAMILY))
 			return 400;
 		w->family[RELAY_IPV4] = w->family[RELAY_IPV6] = true;
 		return 0;
@@ -214,38 +187,4 @@ struct outcome method_allocate(struct request *r)
 	count_add(&s->counters.allocations_total[a->path.transport], 1);
 	r->allocation = a;
 	return (struct outcome){ .lifetime = w.lifetime };
-}
-
-struct outcome method_refresh(struct request *r)
-{
-	struct allocation *a = r->allocation;
-	uint8_t family = 0;
-	uint32_t lifetime;
-	struct span value;
-
-	if (a == NULL)
-		return outcome_error(437);
-	if (has(r, ATTR_MOBILITY_TICKET))
-		return outcome_error(405);
-	if (!request_lifetime(r, true, &lifetime))
-		return outcome_error(400);
-	if (stun_find(r->m, ATTR_REQUESTED_ADDRESS_FAMILY, &value)) {
-		if (!attr_read_family(value, &family))
-			return outcome_error(400);
-		if (family == 0 || allocation_relay(a, family) == NULL)
-			return outcome_error(443);
-	}
-	for (unsigned i = 0; i < RELAYS; i++) {
-		if (!a->relay[i].open || (family != 0 && relay_place(family) != i))
-			continue;
-		if (lifetime == 0)
-			allocation_close_relay(a, i);
-		else
-			allocation_extend(a, i, lifetime, r->now);
-	}
-	if (!allocation_has_relay(a)) {
-		allocation_end(a, TURN_END_REFRESH_0, r->now);
-		r->allocation = NULL;
-	}
-	return (struct outcome){ .lifetime = lifetime };
 }

@@ -47,6 +47,12 @@ struct outcome method_channel_bind(struct request *r);
 /* LIFETIME as asked for, within our bounds and those of the credential; false: malformed. */
 bool request_lifetime(const struct request *r, bool zero_is_zero, uint32_t *lifetime);
 
+static inline bool request_has(const struct request *r, uint16_t attribute)
+{
+	struct span ignored;
+	return stun_find(r->m, attribute, &ignored);
+}
+
 static inline struct outcome outcome_error(unsigned code)
 {
 	return (struct outcome){ .code = code };

@@ -301,7 +301,8 @@ static void a_batch_gets_its_verdicts_in_order_and_control_stays_in_its_place(vo
 		assert_int_equal(v[i].action, want[i]);
 	assert_ptr_equal(v[0].payload.p, frame[0] + 4);		/* nothing is copied */
 	assert_ptr_equal(v[1].payload.p, frame[1] + 4);
-	assert_int_equal(v[1].relay->socket, w->relays[1].relay->socket);
+	assert_ptr_equal(v[0].relay, w->relays[0].relay);
+	assert_ptr_equal(v[1].relay, w->relays[1].relay);
 	assert_true(path_equal(v[4].path, &alice->path));
 	assert_int_equal(v[4].path->socket, 3);
 	assert_int_equal(v[4].head_len, CHANNEL_DATA_HEADER);

@@ -1,0 +1,58 @@
+/* refresh.c - Refresh (RFC 8656 section 8), and the lifetime that it shares with Allocate. */
+#include "turnd/core/server_state.h"
+#include "turnd/wire/stun_attr.h"
+
+bool request_lifetime(const struct request *r, bool zero_is_zero, uint32_t *lifetime)
+{
+	const struct turn_settings *set = r->s->settings;
+	uint32_t wanted = set->lifetime_default;
+	struct span value;
+
+	if (stun_find(r->m, ATTR_LIFETIME, &value) && !attr_read_u32(value, &wanted))
+		return false;
+	*lifetime = 0;
+	if (wanted == 0 && zero_is_zero)
+		return true;
+	if (wanted < set->lifetime_default)
+		wanted = set->lifetime_default;
+	if (wanted > set->lifetime_max)
+		wanted = set->lifetime_max;
+	if (set->strict_expiry && r->authenticated && r->who.expiry - r->unix_now < (int64_t)wanted)
+		wanted = (uint32_t)(r->who.expiry - r->unix_now);
+	*lifetime = wanted;
+	return true;
+}
+
+struct outcome method_refresh(struct request *r)
+{
+	struct allocation *a = r->allocation;
+	uint8_t family = 0;
+	uint32_t lifetime;
+	struct span value;
+
+	if (a == NULL)
+		return outcome_error(437);
+	if (request_has(r, ATTR_MOBILITY_TICKET))
+		return outcome_error(405);
+	if (!request_lifetime(r, true, &lifetime))
+		return outcome_error(400);
+	if (stun_find(r->m, ATTR_REQUESTED_ADDRESS_FAMILY, &value)) {
+		if (!attr_read_family(value, &family))
+			return outcome_error(400);
+		if (family == 0 || allocation_relay(a, family) == NULL)
+			return outcome_error(443);
+	}
+	for (unsigned i = 0; i < RELAYS; i++) {
+		if (!a->relay[i].open || (family != 0 && relay_place(family) != i))
+			continue;
+		if (lifetime == 0)
+			allocation_close_relay(a, i);
+		else
+			allocation_extend(a, i, lifetime, r->now);
+	}
+	if (!allocation_has_relay(a)) {
+		allocation_end(a, TURN_END_REFRESH_0, r->now);
+		r->allocation = NULL;
+	}
+	return (struct outcome){ .lifetime = lifetime };
+}
