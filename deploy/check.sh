@@ -67,11 +67,11 @@ step "unit tests under TSan" make -s -j"$(jobs)" MODE=tsan unit
 step "turnd's system tests under TSan" make -s -j"$(jobs)" MODE=tsan system T=turnd
 step "fuzzers build" make -s -j"$(jobs)" fuzz-build
 step "fuzzers, some seconds each" make -s fuzz SECONDS="$seconds"
-step "parsers are covered by their corpus" sh tests/fuzz/coverage.sh
+step "parsers are covered by their corpus" make -s fuzz-coverage
 step "shell scripts" sh -c 'shellcheck -x deploy/*.sh tests/*.sh tests/*/*.sh roomd/*.sh .ci/run'
 step "browser tests" sh tests/browser/run.sh
 if [ -n "$long" ]; then
-	step "100 clients for a minute through the relay" sh tests/bench/turn_clients.sh
+	step "100 clients for a minute through the relay" sh tests/bench/turn_uclient.sh build/release
 fi
 
 say "$passed passed, $failed failed, $skipped skipped"
