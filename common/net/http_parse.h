@@ -31,7 +31,7 @@ enum http_verdict http_parse_feed(struct http_parse *p, struct span in, size_t *
 enum http_verdict http_parse_end(struct http_parse *p);	/* the connection ended: may make a response whole */
 
 bool http_parse_in_body(const struct http_parse *p);		/* the header is whole and was found good */
-bool http_parse_wants_continue(const struct http_parse *p);	/* in body, none of it has come, and "100 Continue" is waited for */
+bool http_parse_wants_continue(const struct http_parse *p);	/* right behind the header, once: "100 Continue" is waited for */
 
 /* HTTP_REFUSED: the status to answer (400, 413, 414, 417, 431, 501, 503, 505) and a few words on why. */
 int http_parse_refusal(const struct http_parse *p, const char **why);

@@ -172,7 +172,7 @@ static void more_is_needed(struct http_exchange *x)
 	const struct span go_on = SPAN_LIT("HTTP/1.1 100 Continue\r\n\r\n");
 	bool in_body = http_parse_in_body(x->parse);
 
-	if (http_parse_wants_continue(x->parse) && x->state != BODY && !stream_write(x->stream, &go_on, 1))
+	if (http_parse_wants_continue(x->parse) && !stream_write(x->stream, &go_on, 1))
 		stream_close(x->stream);
 	if (x->state == IDLE || (in_body && x->state == HEAD))
 		set_state(x, in_body ? BODY : HEAD);

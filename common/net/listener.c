@@ -1,8 +1,6 @@
 #include "common/net/listener.h"
+#include "common/net/peer_counts.h"
 #include "common/net/stream_internal.h"
-
-#include "common/base/list.h"
-#include "common/base/map.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -14,13 +12,6 @@
 
 enum { ACCEPTS_A_TURN = 64, PAUSE_MS = 100 };
 
-/* How many living streams come from one address, while there are any. */
-struct address_count {
-	struct map_node node;
-	struct ip_addr ip;	/* IPv6: its /64 */
-	unsigned n;
-};
-
 struct listener {
 	uv_poll_t poll;
 	uv_timer_t pause;
@@ -31,7 +22,7 @@ struct listener {
 	int accepted_fd;	/* during on_connection: not taken yet; else -1 */
 	struct endpoint at, peer;
 	struct listener_counts counts;
-	struct map addresses;
+	struct peer_counts peers;
 	unsigned open_handles;
 	bool closing;
 };
@@ -44,7 +35,7 @@ static void free_if_over(struct listener *l)
 {
 	if (!l->closing || l->open_handles > 0 || l->counts.open > 0)
 		return;
-	map_close(&l->addresses);
+	peer_counts_close(&l->peers);
 	free(l);
 }
 
@@ -129,7 +120,7 @@ struct listener *listener_open(uv_loop_t *loop, const struct listener_options *o
 		l->on_connection = on_connection;
 		l->owner = owner;
 		l->accepted_fd = -1;
-		map_init(&l->addresses);
+		peer_counts_init(&l->peers, o->max_per_address);
 		rc = listener_init(l, loop);
 	}
 	if (rc == 0)
@@ -151,79 +142,16 @@ void listener_close(struct listener *l)
 		close(l->spare);
 }
 
-/* --- counting ---------------------------------------------------------------------------------------------- */
-
-static struct ip_addr counted_as(const struct ip_addr *ip)
-{
-	struct ip_addr a = *ip;
-
-	if (a.family == 6)
-		memset(a.b + 8, 0, 8);
-	return a;
-}
-
-static struct address_count *find_address(const struct listener *l, const struct ip_addr *ip, uint64_t *hash)
-{
-	*hash = map_hash(span_of(ip->b, sizeof ip->b));
-	for (struct map_node *n = map_first(&l->addresses, *hash); n != NULL; n = map_next(n)) {
-		struct address_count *a = container_of(n, struct address_count, node);
-		if (ip_equal(&a->ip, ip))
-			return a;
-	}
-	return NULL;
-}
-
-/* False: that address has enough, or no memory to count it. */
-static bool count_address(struct listener *l, const struct ip_addr *peer)
-{
-	struct ip_addr ip = counted_as(peer);
-	struct address_count *a;
-	uint64_t hash;
-
-	if (l->opt.max_per_address == 0)
-		return true;
-	a = find_address(l, &ip, &hash);
-	if (a == NULL) {
-		a = calloc(1, sizeof *a);
-		if (a == NULL)
-			return false;
-		a->ip = ip;
-		if (!map_add(&l->addresses, &a->node, hash)) {
-			free(a);
-			return false;
-		}
-	}
-	if (a->n >= l->opt.max_per_address)
-		return false;
-	a->n++;
-	return true;
-}
-
-static void uncount_address(struct listener *l, const struct ip_addr *peer)
-{
-	struct ip_addr ip = counted_as(peer);
-	struct address_count *a;
-	uint64_t hash;
-
-	if (l->opt.max_per_address == 0)
-		return;
-	a = find_address(l, &ip, &hash);
-	if (--a->n > 0)
-		return;
-	map_remove(&l->addresses, &a->node);
-	free(a);
-}
+/* --- accepting --------------------------------------------------------------------------------------------- */
 
 static void on_stream_gone(void *ctx, const struct ip_addr *peer)
 {
 	struct listener *l = ctx;
 
 	l->counts.open--;
-	uncount_address(l, peer);
+	peer_counts_remove(&l->peers, peer);
 	free_if_over(l);
 }
-
-/* --- accepting --------------------------------------------------------------------------------------------- */
 
 struct stream *listener_accept(struct listener *l, const struct stream_handler *h, void *owner)
 {
@@ -247,7 +175,7 @@ static void offer(struct listener *l, int fd)
 		close(fd);
 		return;
 	}
-	if (!count_address(l, &l->peer.ip)) {
+	if (!peer_counts_add(&l->peers, &l->peer.ip)) {
 		l->counts.refused_address++;
 		close(fd);
 		return;
@@ -258,7 +186,7 @@ static void offer(struct listener *l, int fd)
 		close(l->accepted_fd);
 	l->accepted_fd = -1;
 	if (l->counts.open == before)
-		uncount_address(l, &l->peer.ip);
+		peer_counts_remove(&l->peers, &l->peer.ip);
 }
 
 static void on_pause_over(uv_timer_t *t)

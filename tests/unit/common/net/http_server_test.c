@@ -227,6 +227,32 @@ static void pipelined_requests_are_answered_in_order(void **state)
 			       "second"));
 }
 
+static void answer_now(uv_prepare_t *p)
+{
+	struct shop *s = p->data;
+
+	http_reply_text(s->later, 200, "first");
+	s->later = NULL;
+	uv_close((uv_handle_t *)p, NULL);
+}
+
+/* Half a request waits, its other half is in the socket, and the answer is given right before the loop reads that. */
+static void what_waits_is_handled_before_what_comes(void **state)
+{
+	struct shop *s = *state;
+	uv_prepare_t before_reading;
+
+	party_say(&s->client, GET("/later") "GET /hel");
+	RUN_UNTIL(&s->loop, s->later != NULL);
+	party_say(&s->client, "lo HTTP/1.1\r\nHost: x\r\n\r\n");
+	uv_prepare_init(&s->loop.uv, &before_reading);
+	before_reading.data = s;
+	uv_prepare_start(&before_reading, answer_now);
+	RUN_UNTIL(&s->loop, s->requests == 2);
+	assert_string_equal(s->last_path, "/hello");
+	RUN_UNTIL(&s->loop, party_heard(&s->client, "\r\n\r\nhello"));
+}
+
 static void while_a_request_is_unanswered_only_so_much_is_read(void **state)
 {
 	struct shop *s = *state;
@@ -641,6 +667,7 @@ int main(void)
 		IN_THE_SHOP(a_request_may_come_byte_by_byte),
 		IN_THE_SHOP(head_is_answered_without_its_body),
 		IN_THE_SHOP(pipelined_requests_are_answered_in_order),
+		IN_THE_SHOP(what_waits_is_handled_before_what_comes),
 		IN_THE_SHOP(while_a_request_is_unanswered_only_so_much_is_read),
 		IN_THE_SHOP(a_large_answer_goes_out_before_the_next_request_is_handled),
 		IN_THE_SHOP(the_client_asks_to_close),

@@ -392,6 +392,25 @@ static void last_words_arrive_though_input_was_left_unread(void **state)
 	assert_int_equal(p->there.pieces, 1);
 }
 
+static void pending_last_words_arrive_though_input_was_left_unread(void **state)
+{
+	struct pair *p = *state;
+	size_t n;
+
+	stream_read_stop(p->here.stream);
+	stream_read_stop(p->there.stream);
+	n = stuff(&p->here, 100000);
+	assert_true(n > 0);
+	n = stuff(&p->there, 100000);
+	stream_finish(p->there.stream);
+	stream_read_start(p->here.stream);
+	RUN_UNTIL(&p->loop, p->here.in.len == n);
+	stuff(&p->here, 100000);
+	RUN_UNTIL(&p->loop, p->here.closed);
+	assert_int_equal(p->here.why, STREAM_END_PEER);
+	assert_int_equal(p->there.pieces, 0);
+}
+
 static void finish_writes_what_is_pending_first(void **state)
 {
 	struct pair *p = *state;
@@ -663,6 +682,7 @@ int main(void)
 		CONNECTED(it_may_be_closed_while_writing),
 		CONNECTED(it_may_be_closed_while_resolving),
 		CONNECTED(last_words_arrive_though_input_was_left_unread),
+		CONNECTED(pending_last_words_arrive_though_input_was_left_unread),
 		CONNECTED(finish_writes_what_is_pending_first),
 		CONNECTED(a_finished_stream_does_not_wait_for_ever_for_its_peer),
 		CONNECTED(without_memory_finish_closes_at_once),
