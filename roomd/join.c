@@ -1,4 +1,5 @@
-#include "common/base/log.h"
+#include <stdio.h>
+
 #include "common/base/random.h"
 #include "roomd/handler.h"
 #include "roomd/json_write.h"

@@ -43,8 +43,10 @@ void handle_bye(struct roomd *d, struct http_exchange *x, const struct route_arg
 
 	if (!is_trusted(&d->config->trusted_signal, &r->peer.ip)) {
 		metric_add(&d->metrics, M_BYE_REFUSED, 1);
-		LOG(LOG_WARNING, "bye_refused", LOG_ENDPOINT("from", &r->peer),
-		    LOG_STR("msg", "not one of the trusted-signal addresses"));
+		if (!d->bye_complained)
+			LOG(LOG_WARNING, "bye_refused", LOG_ENDPOINT("from", &r->peer),
+			    LOG_STR("msg", "not one of the trusted-signal addresses; further ones are only counted"));
+		d->bye_complained = true;
 		http_reply_text(x, 403, "not from here");
 		return;
 	}

@@ -8,8 +8,10 @@ static void on_forwarded(void *ctx, bool taken)
 	struct call *c = ctx;
 
 	metric_add(&c->d->metrics, taken ? M_MESSAGE_FORWARDED : M_MESSAGE_FAILED, 1);
-	if (!taken)
-		LOG(LOG_WARNING, "forward_failed", LOG_SPAN("room", c->room));
+	if (!taken && !c->d->forward_complained)
+		LOG(LOG_WARNING, "forward_failed", LOG_SPAN("room", c->room),
+		    LOG_STR("msg", "the signaling server does not take messages; said again once one was taken"));
+	c->d->forward_complained = !taken;
 	if (c->x != NULL && taken)
 		reply_result(c->x, "SUCCESS");
 	else if (c->x != NULL)

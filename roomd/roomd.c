@@ -15,6 +15,8 @@ enum { TICK_MS = 1000 };
 
 #define JOINS "roomd_joins_total", .type = METRIC_COUNTER
 #define MESSAGES "roomd_messages_total", .type = METRIC_COUNTER
+#define BYES "roomd_byes_total", .type = METRIC_COUNTER
+#define ICE_ANSWERS "roomd_ice_answers_total", .type = METRIC_COUNTER
 #define ANSWERS "roomd_http_answers_total", .type = METRIC_COUNTER
 
 const struct metric_desc roomd_metrics[ROOMD_METRICS] = {
@@ -28,11 +30,12 @@ const struct metric_desc roomd_metrics[ROOMD_METRICS] = {
 	[M_MESSAGE_REFUSED] = { MESSAGES, .labels = "result=\"refused\"" },
 	[M_MESSAGE_FAILED] = { MESSAGES, .labels = "result=\"failed\"" },
 	[M_LEAVE] = { "roomd_leaves_total", .type = METRIC_COUNTER, .help = "POST /leave" },
-	[M_BYE] = { "roomd_byes_total", .labels = "result=\"taken\"", .type = METRIC_COUNTER, .help = "POST /bye of a signaling server" },
-	[M_BYE_REFUSED] = { "roomd_byes_total", .labels = "result=\"refused\"", .type = METRIC_COUNTER },
-	[M_ICE] = { "roomd_ice_answers_total", .labels = "result=\"given\"", .type = METRIC_COUNTER, .help = "Answers about ICE servers" },
-	[M_ICE_REFUSED] = { "roomd_ice_answers_total", .labels = "result=\"refused\"", .type = METRIC_COUNTER },
-	[M_RATE_LIMITED] = { "roomd_rate_limited_total", .type = METRIC_COUNTER, .help = "Requests refused because their address asks too often" },
+	[M_BYE] = { BYES, .labels = "result=\"taken\"", .help = "POST /bye of a signaling server" },
+	[M_BYE_REFUSED] = { BYES, .labels = "result=\"refused\"" },
+	[M_ICE] = { ICE_ANSWERS, .labels = "result=\"given\"", .help = "Answers about ICE servers" },
+	[M_ICE_REFUSED] = { ICE_ANSWERS, .labels = "result=\"refused\"" },
+	[M_RATE_LIMITED] = { "roomd_rate_limited_total", .type = METRIC_COUNTER,
+			     .help = "Requests refused because their address asks too often" },
 	[M_HTTP_2XX] = { ANSWERS, .labels = "class=\"2xx\"", .help = "HTTP answers" },
 	[M_HTTP_3XX] = { ANSWERS, .labels = "class=\"3xx\"" },
 	[M_HTTP_4XX] = { ANSWERS, .labels = "class=\"4xx\"" },
@@ -105,8 +108,7 @@ static void on_tick(uv_timer_t *t)
 {
 	struct roomd *d = t->data;
 
-	if (d->route == NULL)
-		store_memory_advance(d->store, uv_now(d->loop));
+	store_memory_advance(d->store, uv_now(d->loop));
 }
 
 static void on_redis_state(void *owner, bool up)
@@ -187,7 +189,8 @@ static void *roomd_start(uv_loop_t *loop, const void *config, char why[256])
 	uv_timer_init(loop, &d->tick);
 	d->tick.data = d;
 	if (!site_init(&d->site, &d->config->site, no_complaint, NULL) ||
-	    metrics_init(&d->metrics, roomd_metrics, ROOMD_METRICS) != 0 || !rate_limit_init(&d->rates) || !page_write_policy(&d->site, &d->policy))
+	    metrics_init(&d->metrics, roomd_metrics, ROOMD_METRICS) != 0 || !rate_limit_init(&d->rates) ||
+	    !page_write_policy(&d->site, &d->policy))
 		goto stop;
 	d->assets = assets_load(d->config->web_root, why);
 	if (d->assets == NULL || store_open(d, why) != 0)
@@ -195,7 +198,8 @@ static void *roomd_start(uv_loop_t *loop, const void *config, char why[256])
 	d->signal = signal_link_new(loop, &d->site, d->config->signal_deadline);
 	if (d->signal == NULL || http_open(d, why) != 0)
 		goto stop;
-	uv_timer_start(&d->tick, on_tick, TICK_MS, TICK_MS);
+	if (d->route == NULL)
+		uv_timer_start(&d->tick, on_tick, TICK_MS, TICK_MS);
 	return d;
 
 stop:

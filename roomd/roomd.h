@@ -42,6 +42,8 @@ struct roomd {
 	uv_timer_t tick;		/* rooms in memory: their life */
 	struct metrics metrics;
 	struct rate_limit rates;	/* of enum rate_kind */
+	bool bye_complained;		/* said once; the counters tell the rest */
+	bool forward_complained;	/* said, and no success since */
 };
 
 /* The service (common/daemon/service.h). */
