@@ -17,9 +17,10 @@ bool ice_uri_valid(struct span uri, bool turn)
 	if (turn ? !span_eq_str(scheme, "turn") && !span_eq_str(scheme, "turns") : !span_eq_str(scheme, "stun"))
 		return false;
 	place = text_cut(&transport, '?');
-	if (place.len < uri.len && (!turn || (!span_eq_str(transport, "transport=udp") && !span_eq_str(transport, "transport=tcp"))))
-		return false;
 	if (place.len > ORIGIN_HOST_MAX)
+		return false;
+	if (place.len < uri.len &&
+	    (!turn || (!span_eq_str(transport, "transport=udp") && !span_eq_str(transport, "transport=tcp"))))
 		return false;
 	n = snprintf(url, sizeof(url), "http://%.*s", SPAN_ARG(place));	/* a host and a port, as in any URL */
 	return place.len > 0 && place.p[place.len - 1] != '/' && origin_parse(&at, span_of(url, (size_t)n), false);
