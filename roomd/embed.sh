@@ -11,7 +11,7 @@ n=0
 for f in $files; do
 	case $f in *[!A-Za-z0-9._/-]*) echo "embed.sh: $f: a name that no URL of ours has" >&2; exit 1 ;; esac
 	[ -r "$f" ] || { echo "embed.sh: $f: not readable" >&2; exit 1; }
-	echo "static const uint8_t f$n[] = {"
+	echo "static const uint8_t f${n}[] = {"
 	# One byte more than the file has, for C knows no empty arrays.
 	od -An -v -tu1 "$f" | awk '{ gsub(/[0-9]+/, "&,"); print } END { print "0" }'
 	echo "};"
