@@ -253,6 +253,16 @@ def a_drain_has_a_hard_limit(s):
     assert a.hear_close() == 1001
 
 
+def a_drained_member_keeps_its_seat(s):
+    rooms, url = room_server()
+    serve(s, f"--room-server={url}", "--grace=200ms", "--drain-spread=2s", "--close-timeout=100ms")
+    clients = [joined(s, "r", "a"), joined(s, "r", "b"), joined(s, "r2", "c")]
+    s.signald.signal(signal.SIGTERM)
+    assert [c.hear_close() for c in clients] == [1001] * 3
+    assert s.signald.wait() == 0
+    assert rooms.heard == []                                                        # they come back elsewhere
+
+
 def connections_are_limited(s):
     serve(s, "--max-connections=5")
     held = [joined(s, f"r{i}", "a") for i in range(5)]
@@ -304,5 +314,5 @@ tell(one_that_reads_nothing_delays_nobody_else, a_held_sender_goes_on_when_its_p
      one_that_takes_nothing_for_too_long_is_closed, one_with_too_much_unsent_is_closed_and_the_rest_waits,
      one_that_answers_no_ping_is_dropped, one_that_never_registers_is_closed, a_message_that_never_ends_is_given_up,
      a_close_without_an_answer_ends_soon, removals_are_told_to_every_room_server, a_dead_room_server_delays_nothing,
-     sigterm_closes_all_with_1001_spread_over_time, a_drain_has_a_hard_limit, connections_are_limited, bad_starts_say_why,
+     sigterm_closes_all_with_1001_spread_over_time, a_drain_has_a_hard_limit, a_drained_member_keeps_its_seat, connections_are_limited, bad_starts_say_why,
      oversized_and_slow_http_is_refused)

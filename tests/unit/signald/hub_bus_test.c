@@ -162,6 +162,25 @@ STORY(an_operation_may_be_cancelled_at_every_stage)
 	assert_int_equal(f->a.result, RESULT_NONE);
 }
 
+STORY(a_rival_that_had_to_wait_keeps_its_place_in_the_order)
+{
+	struct visitor v = { .op = { .kind = HUB_REMOVE, .room = SPAN_LIT("r"), .client = SPAN_LIT("a"), .done = visitor_done },
+			     .result = RESULT_NONE };
+
+	f->w->slow.hesitates = false;
+	registers(&f->a, "r", "a");
+	f->w->slow.hesitates = true;
+	registers(&f->b, "r", "a");		/* a is probed */
+	registers(&f->c, "r", "c");		/* being attached */
+	hub_submit(&f->w->hub, &v.op, f->w->now);
+	leaves(&f->a);
+	bus_answers(f->w, HUB_OK);		/* of c; b is next, for it came before the removal */
+	bus_answers(f->w, HUB_OK);
+	assert_int_equal(f->b.result, HUB_OK);
+	assert_int_equal(f->b.evicted, HUB_EVICT_DELETED);
+	assert_int_equal(v.result, HUB_OK);
+}
+
 STORY(a_sender_whose_grace_ends_while_its_message_is_kept_takes_it_along)
 {
 	struct visitor v = { .op = { .kind = HUB_POST, .room = SPAN_LIT("r"), .client = SPAN_LIT("a"), .message = SPAN_LIT("x"),
@@ -249,6 +268,7 @@ int main(void)
 		TOLD(a_room_that_cannot_be_placed_is_asked_for_again),
 		TOLD(the_bus_hears_of_losses_and_removals),
 		TOLD(an_operation_may_be_cancelled_at_every_stage),
+		TOLD(a_rival_that_had_to_wait_keeps_its_place_in_the_order),
 		TOLD(a_sender_whose_grace_ends_while_its_message_is_kept_takes_it_along),
 		TOLD(a_room_ordered_elsewhere_is_forwarded_to),
 		TOLD(a_member_of_a_room_elsewhere_is_evicted_by_its_sequencer),

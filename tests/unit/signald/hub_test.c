@@ -316,6 +316,20 @@ STORY(the_queue_ends_at_its_bytes)
 	assert_int_equal(f->b.heard.len, 4 * (sizeof(big) + 1));
 }
 
+STORY(all_queues_of_a_room_share_a_limit)
+{
+	f->w->hub.settings.room_bytes = 3 * (1 + HUB_MESSAGE_COST);
+	assert_int_equal(posts(f->w, "r", "a", "1"), HUB_QUEUED);
+	assert_int_equal(posts(f->w, "r", "b", "2"), HUB_QUEUED);
+	assert_int_equal(posts(f->w, "r", "a", "3"), HUB_QUEUED);
+	assert_int_equal(posts(f->w, "r", "b", "4"), HUB_TOO_MANY);
+	assert_int_equal(posts(f->w, "R", "b", "4"), HUB_QUEUED);	/* another room */
+	registers(&f->b, "r", "b");
+	assert_hears(&f->b, "1|3|");
+	leaves(&f->b);
+	assert_int_equal(posts(f->w, "r", "b", "4"), HUB_QUEUED);
+}
+
 /* S80, as far as the hub goes: the slow one is dropped, and nothing is lost that was not given to it */
 STORY(a_connection_that_takes_no_more_is_lost_and_the_message_waits)
 {
@@ -379,6 +393,7 @@ int main(void)
 		TOLD(a_member_may_come_back_as_often_as_it_likes),
 		TOLD(the_queue_ends_at_1024_messages),
 		TOLD(the_queue_ends_at_its_bytes),
+		TOLD(all_queues_of_a_room_share_a_limit),
 		TOLD(a_connection_that_takes_no_more_is_lost_and_the_message_waits),
 		TOLD(what_did_not_fit_at_the_register_waits_on),
 		TOLD(a_full_connection_gives_way_to_its_rival_at_once),

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "common/base/reader.h"
+#include "tests/lib/failing_alloc.h"
 #include "signald/ws_codec.h"
 
 enum { LIMIT = 1000, FIN = 0x80 };
@@ -252,6 +253,25 @@ static void many_pings_within_a_message_pile_nothing_up(void **state)
 	buf_close(&in);
 }
 
+static void without_memory_it_fails_with_1011(void **state)
+{
+	struct ws_codec c;
+	struct ws_event e;
+	struct span left;
+	NEW_INPUT(in);
+
+	add_text(&in, FIN | WS_OP_TEXT, "a");
+	left = buf_span(&in);
+	ws_codec_init(&c, LIMIT);
+	alloc_fail_at(0);
+	assert_int_equal(ws_codec_next(&c, &left, &e), WS_EVENT_FAILED);
+	alloc_fail_never();
+	assert_true(alloc_failed());
+	assert_int_equal(e.code, WS_CODE_INTERNAL);
+	ws_codec_close(&c);
+	buf_close(&in);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -263,6 +283,7 @@ int main(void)
 		cmocka_unit_test(broken_frames_fail_with_their_code),
 		cmocka_unit_test(a_message_is_limited_as_a_whole),
 		cmocka_unit_test(a_message_has_at_most_256_fragments),
+		cmocka_unit_test(without_memory_it_fails_with_1011),
 		cmocka_unit_test(many_pings_within_a_message_pile_nothing_up),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
