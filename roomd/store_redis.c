@@ -12,7 +12,7 @@
 
 enum { HELD_MAX = 4096, HELD_BYTES = 16 * 1024 * 1024 };
 /* PATIENCE: for a lost connection to come back; after that, all steps are refused at once. */
-static const msec_t PATIENCE = SECONDS(2), SCHEMA_RETRY = SECONDS(1);
+static const msec_t PATIENCE = SECONDS(1), SCHEMA_RETRY = SECONDS(1);
 
 /*	DOWN --schema is ours--> READY --connection lost--> HOLDING --schema is ours--> READY
  *	  ^-----------------------------PATIENCE is over------'
