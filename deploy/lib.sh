@@ -4,7 +4,7 @@
 # Libraries and tools. llhttp is a package of its own in Debian 13, C source inside node-llhttp in Debian 12.
 BUILD_PACKAGES="gcc make pkg-config libc6-dev libuv1-dev libmbedtls-dev libwslay-dev libcjson-dev libhiredis-dev"
 RUN_PACKAGES="redis-server curl"
-TEST_PACKAGES="clang llvm lld libcmocka-dev python3 coturn iproute2 util-linux shellcheck chromium procps"
+TEST_PACKAGES="clang llvm lld libcmocka-dev openssl python3 coturn iproute2 util-linux shellcheck chromium procps"
 
 say() { printf '%s\n' "$*"; }
 die() {
