@@ -16,8 +16,6 @@
  * A connection carries one call at a time: CONNECTING (with it already) --> BUSY <--> IDLE --> CLOSING. */
 enum line_state { CONNECTING, BUSY, IDLE, CLOSING };
 
-static const msec_t IDLE_TIME = SECONDS(10);	/* well before our servers' 30 s, so that few calls meet a closing one */
-
 struct line {
 	struct list link;
 	struct http_client *client;
@@ -160,7 +158,7 @@ static void keep_line(struct line *l, bool usable)
 		return;
 	}
 	l->state = IDLE;
-	loop_wheel_set(&l->client->wheel, &l->idle, IDLE_TIME);
+	loop_wheel_set(&l->client->wheel, &l->idle, l->client->opt.idle_time);
 }
 
 /* A whole answer. The parser lives until the caller has seen it. */
@@ -399,6 +397,8 @@ struct http_client *http_client_new(uv_loop_t *loop, const struct http_client_op
 		c->opt.waiting = 1024;
 	if (c->opt.deadline == 0)
 		c->opt.deadline = SECONDS(5);
+	if (c->opt.idle_time == 0)
+		c->opt.idle_time = SECONDS(10);
 	c->limits = (struct http_limits){ .request_line = 8192, .header_block = 16384, .header_fields = 100 };
 	c->limits.body = o->body_limit != 0 ? o->body_limit : 65536;
 	loop_wheel_init(&c->wheel, loop);

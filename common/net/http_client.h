@@ -24,6 +24,7 @@ struct http_client_options {
 	unsigned waiting;		/* 0: 1024 */
 	size_t body_limit;		/* of an answer; 0: 64 KiB */
 	msec_t deadline;		/* from the call to the whole answer; 0: 5 s */
+	msec_t idle_time;		/* a connection is kept unused for so long: less than the server keeps it; 0: 10 s */
 };
 
 enum http_call_result {

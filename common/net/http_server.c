@@ -17,7 +17,6 @@
 enum state { IDLE, HEAD, BODY, HANDLING, WRITING, CLOSING, GIVEN_AWAY };
 
 enum { WAITING_BYTES = 16384, READ_BYTES = 65536, MAX_LISTENERS = 16 };
-static const msec_t STALL_TIME = SECONDS(10);
 
 struct http_exchange {		/* a connection, and the request it has in work */
 	struct list link;
@@ -56,7 +55,7 @@ static void set_state(struct http_exchange *x, enum state state)
 	struct http_server *s = x->server;
 	const msec_t time[] = {
 		[IDLE] = s->limits.idle_time, [HEAD] = s->limits.head_time, [BODY] = s->limits.body_time,
-		[WRITING] = STALL_TIME, [GIVEN_AWAY] = 0	/* 0: none */
+		[WRITING] = s->limits.stall_time, [GIVEN_AWAY] = 0	/* 0: none */
 	};
 
 	x->state = state;
@@ -304,7 +303,8 @@ static const struct stream_handler connection_handler = {
 static void on_deadline(struct wheel_timer *t)
 {
 	struct http_exchange *x = container_of(t, struct http_exchange, deadline);
-	msec_t progress;
+	struct http_server *s = x->server;
+	msec_t stalled;
 
 	switch (x->state) {
 	case IDLE:
@@ -317,10 +317,10 @@ static void on_deadline(struct wheel_timer *t)
 		answer_error(x, 408, "the request took too long");
 		return;
 	case WRITING:
-		progress = stream_progress(x->stream);
-		if (uv_now(x->server->loop) - progress >= STALL_TIME)
+		stalled = uv_now(s->loop) - stream_progress(x->stream);
+		if (stalled >= s->limits.stall_time)
 			break;
-		loop_wheel_set(&x->server->wheel, t, progress + STALL_TIME - uv_now(x->server->loop));
+		loop_wheel_set(&s->wheel, t, s->limits.stall_time - stalled);
 		return;
 	default:
 		break;
@@ -412,6 +412,7 @@ static struct http_limits with_defaults(const struct http_limits *l)
 	DEFAULT(head_time, SECONDS(10));
 	DEFAULT(body_time, SECONDS(15));
 	DEFAULT(idle_time, SECONDS(30));
+	DEFAULT(stall_time, SECONDS(10));
 	DEFAULT(requests, 1000);
 #undef DEFAULT
 	return r;

@@ -26,6 +26,7 @@ struct http_limits {			/* a zero takes the default */
 	msec_t head_time;		/* 10 s from the first byte to the end of the header: 408 */
 	msec_t body_time;		/* 15 s: 408 */
 	msec_t idle_time;		/* 30 s between requests: closed */
+	msec_t stall_time;		/* 10 s without the kernel taking a byte of an answer: closed */
 	unsigned requests;		/* 1000 on one connection, then Connection: close */
 };
 

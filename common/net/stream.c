@@ -4,27 +4,17 @@
 #include "common/base/buf.h"
 
 #include <fcntl.h>
-#include <stdio.h>
+#include <linux/sockios.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
-
-enum state { RESOLVING, CONNECTING, OPEN, FINISHING, LINGERING, CLOSING };	/* only ever forward */
 
 enum { READ_SIZE = 65536, MAX_PARTS = 16 };
 static const msec_t STALL_TIME = SECONDS(10), LINGER_TIME = SECONDS(2);
 
 /* A loop runs in one thread and reads one stream at a time: this is the read buffer of all its streams. */
 static _Thread_local char read_buffer[READ_SIZE];
-
-/* While the connection is being made. Outlives its stream when that is closed during the look-up. */
-struct dial {
-	uv_getaddrinfo_t lookup;
-	uv_connect_t connect;
-	struct stream *stream;		/* NULL: closed meanwhile */
-	struct addrinfo *found, *next;	/* found: owned; next: to be tried if this one fails */
-};
 
 /* While bytes wait for the kernel: most streams are idle, and many. */
 struct output {
@@ -39,38 +29,11 @@ struct farewell {
 	uv_shutdown_t shutdown;
 };
 
-struct stream {
-	union {
-		uv_handle_t handle;
-		uv_stream_t stream;
-		uv_tcp_t tcp;
-		uv_pipe_t pipe;
-	} u;
-	uv_loop_t *loop;
-	const struct stream_handler *handler;
-	void *owner;
-	void (*gone)(void *ctx, const struct ip_addr *accepted_from);
-	void *gone_ctx;
-	struct ip_addr accepted_from;
-	struct dial *dial;		/* NULL unless RESOLVING or CONNECTING */
-	struct farewell *farewell;	/* NULL unless FINISHING or later */
-	struct output *output;		/* NULL while nothing waits */
-	size_t limit, seen_pending;
-	msec_t progress;
-	struct endpoint peer;
-	enum state state;
-	enum stream_end end;
-	int error;
-	unsigned open_handles;
-	bool stopped, peer_finished;
-};
-
-static bool dial_next(struct stream *s);
 static void flush(struct stream *s);
 
 /* --- life ------------------------------------------------------------------------------------------------ */
 
-static struct stream *stream_new(uv_loop_t *loop, const struct stream_handler *h, void *owner)
+struct stream *stream_new(uv_loop_t *loop, const struct stream_handler *h, void *owner)
 {
 	struct stream *s = calloc(1, sizeof *s);
 	if (s == NULL)
@@ -84,7 +47,7 @@ static struct stream *stream_new(uv_loop_t *loop, const struct stream_handler *h
 }
 
 /* Neither init makes a socket, and so neither can fail. */
-static void init_handle(struct stream *s, int family)
+void stream_init_handle(struct stream *s, int family)
 {
 	if (family == AF_UNIX) {
 		(void)uv_pipe_init(s->loop, &s->u.pipe, 0);
@@ -94,13 +57,6 @@ static void init_handle(struct stream *s, int family)
 	}
 	s->u.handle.data = s;
 	s->open_handles++;
-}
-
-static void dial_free(struct dial *d)
-{
-	if (d != NULL && d->found != NULL)
-		uv_freeaddrinfo(d->found);
-	free(d);
 }
 
 static void output_free(struct stream *s)
@@ -113,40 +69,37 @@ static void output_free(struct stream *s)
 	s->output = NULL;
 }
 
-static void on_closed(uv_handle_t *h)	/* the only free() of a stream that was ever handed out */
+void stream_on_closed(uv_handle_t *h)	/* the only free() of a stream that was ever handed out */
 {
 	struct stream *s = h->data;
 
 	if (--s->open_handles > 0)
 		return;
-	if (s->state != CLOSING && dial_next(s))	/* one address failed; a handle is good for one attempt */
+	if (s->state != CLOSING && stream_dial_next(s))	/* one address failed; a handle is good for one attempt */
 		return;
 	if (s->gone != NULL)
 		s->gone(s->gone_ctx, &s->accepted_from);
 	if (s->handler != NULL)
 		s->handler->closed(s->owner, s->end);
-	dial_free(s->dial);
+	stream_dial_free(s->dial);
 	free(s->farewell);
 	output_free(s);
 	free(s);
 }
 
-static void stream_end(struct stream *s, enum stream_end why, int error)
+void stream_end(struct stream *s, enum stream_end why, int error)
 {
 	if (s->state == CLOSING)
 		return;
-	if (s->state == RESOLVING) {	/* the look-up frees itself; if a thread is at it, it cannot be stopped */
-		s->dial->stream = NULL;
-		(void)uv_cancel((uv_req_t *)&s->dial->lookup);
-		s->dial = NULL;
-	}
+	if (s->state == RESOLVING)
+		stream_dial_forget(s);
 	s->state = CLOSING;
 	s->end = why;
 	s->error = error;
 	if (s->farewell != NULL)
-		uv_close((uv_handle_t *)&s->farewell->timer, on_closed);
+		uv_close((uv_handle_t *)&s->farewell->timer, stream_on_closed);
 	if (!uv_is_closing(&s->u.handle))
-		uv_close(&s->u.handle, on_closed);
+		uv_close(&s->u.handle, stream_on_closed);
 }
 
 /* --- reading --------------------------------------------------------------------------------------------- */
@@ -174,7 +127,7 @@ static void on_read(uv_stream_t *u, ssize_t n, const uv_buf_t *buf)
 		stream_end(s, s->state == LINGERING ? STREAM_END_LOCAL : STREAM_END_PEER, 0);
 }
 
-static void read_on(struct stream *s)
+void stream_read_on(struct stream *s)
 {
 	int rc = uv_read_start(&s->u.stream, on_alloc, on_read);
 
@@ -193,140 +146,24 @@ void stream_read_start(struct stream *s)
 {
 	s->stopped = false;
 	if (s->state == OPEN)
-		read_on(s);
+		stream_read_on(s);
 }
 
-/* --- connecting ------------------------------------------------------------------------------------------ */
+/* --- sockets that come and go ------------------------------------------------------------------------------ */
 
-static void stream_opened(struct stream *s)
+void stream_opened(struct stream *s)
 {
 	struct sockaddr_storage sa = { 0 };
 	int len = sizeof sa;
 
 	if (s->u.handle.type == UV_TCP && uv_tcp_getpeername(&s->u.tcp, (struct sockaddr *)&sa, &len) == 0)
 		s->peer = endpoint_from_sockaddr((const struct sockaddr *)&sa);
-	dial_free(s->dial);
+	stream_dial_free(s->dial);
 	s->dial = NULL;
 	s->state = OPEN;
 	s->error = 0;
 	s->progress = uv_now(s->loop);
 }
-
-static void on_connect(uv_connect_t *req, int status)
-{
-	struct stream *s = req->data;
-
-	if (s->state == CLOSING)
-		return;
-	if (status < 0) {
-		s->error = status;
-		uv_close(&s->u.handle, on_closed);	/* then the next address */
-		return;
-	}
-	stream_opened(s);
-	if (s->handler->connected != NULL)
-		s->handler->connected(s->owner);
-	if (s->state == OPEN && !s->stopped)
-		read_on(s);
-}
-
-/* Tries the next address. False: there is none, and the last one's error tells why there is no connection. */
-static bool dial_next(struct stream *s)
-{
-	struct dial *d = s->dial;
-	const struct addrinfo *a = d->next;
-	int rc;
-
-	if (a == NULL) {
-		s->state = CLOSING;
-		s->end = STREAM_END_CONNECT;
-		return false;
-	}
-	d->next = a->ai_next;
-	init_handle(s, AF_INET);
-	rc = uv_tcp_connect(&d->connect, &s->u.tcp, a->ai_addr, on_connect);
-	if (rc < 0) {
-		s->error = rc;
-		uv_close(&s->u.handle, on_closed);
-	}
-	return true;
-}
-
-static void on_lookup(uv_getaddrinfo_t *req, int status, struct addrinfo *found)
-{
-	struct dial *d = req->data;
-	struct stream *s = d->stream;
-
-	d->found = d->next = found;
-	if (s == NULL) {
-		dial_free(d);
-		return;
-	}
-	s->state = CONNECTING;
-	s->error = status;
-	uv_close(&s->u.handle, on_closed);	/* held the stream's place; each address takes a new one */
-}
-
-static struct stream *dial_new(uv_loop_t *loop, const struct stream_handler *h, void *owner)
-{
-	struct stream *s = stream_new(loop, h, owner);
-
-	if (s == NULL)
-		return NULL;
-	s->dial = calloc(1, sizeof *s->dial);
-	if (s->dial == NULL) {
-		free(s);
-		return NULL;
-	}
-	s->dial->stream = s;
-	s->dial->lookup.data = s->dial;
-	s->dial->connect.data = s;
-	s->state = CONNECTING;
-	return s;
-}
-
-struct stream *stream_connect_host(uv_loop_t *loop, const char *host, uint16_t port,
-				   const struct stream_handler *h, void *owner)
-{
-	static const struct addrinfo hints = { .ai_socktype = SOCK_STREAM };
-	struct endpoint e = { .port = port };
-	struct sockaddr_storage sa;
-	struct stream *s = dial_new(loop, h, owner);
-	char service[8];
-	int rc;
-
-	if (s == NULL)
-		return NULL;
-	init_handle(s, AF_INET);
-	if (ip_parse(&e.ip, span_str(host))) {
-		(void)endpoint_to_sockaddr(&e, &sa);
-		rc = uv_tcp_connect(&s->dial->connect, &s->u.tcp, (const struct sockaddr *)&sa, on_connect);
-	} else {
-		snprintf(service, sizeof service, "%u", port);
-		rc = uv_getaddrinfo(loop, &s->dial->lookup, on_lookup, host, service, &hints);
-		if (rc == 0)
-			s->state = RESOLVING;
-	}
-	if (rc < 0)
-		stream_end(s, STREAM_END_CONNECT, rc);
-	return s;
-}
-
-struct stream *stream_connect_unix(uv_loop_t *loop, const char *path, const struct stream_handler *h, void *owner)
-{
-	struct stream *s = dial_new(loop, h, owner);
-
-	if (s == NULL)
-		return NULL;
-	init_handle(s, AF_UNIX);
-	if (strlen(path) >= sizeof ((struct sockaddr_un *)0)->sun_path)	/* libuv would cut it */
-		stream_end(s, STREAM_END_CONNECT, UV_ENAMETOOLONG);
-	else
-		uv_pipe_connect(&s->dial->connect, &s->u.pipe, path, on_connect);
-	return s;
-}
-
-/* --- sockets that come and go ------------------------------------------------------------------------------ */
 
 struct stream *stream_adopt(uv_loop_t *loop, int fd, const struct stream_handler *h, void *owner)
 {
@@ -339,7 +176,7 @@ struct stream *stream_adopt(uv_loop_t *loop, int fd, const struct stream_handler
 		free(s);
 		return NULL;
 	}
-	init_handle(s, family);
+	stream_init_handle(s, family);
 	rc = family == AF_UNIX ? uv_pipe_open(&s->u.pipe, fd) : uv_tcp_open(&s->u.tcp, fd);
 	if (rc < 0) {
 		close(fd);
@@ -398,13 +235,25 @@ void stream_set_limit(struct stream *s, size_t bytes)
 	s->limit = bytes;
 }
 
-msec_t stream_progress(struct stream *s)
+/* What the peer has not acknowledged: the kernel alone takes bytes in large lumps, and a slow reader looks dead. */
+static size_t outstanding(const struct stream *s)
 {
 	size_t pending = stream_pending(s);
+	int in_kernel = 0;
+	uv_os_fd_t fd;
 
-	if (pending < s->seen_pending || pending == 0)
+	if (pending == 0 || uv_fileno(&s->u.handle, &fd) < 0 || ioctl(fd, SIOCOUTQ, &in_kernel) < 0)
+		return pending;
+	return pending + (size_t)in_kernel;
+}
+
+msec_t stream_progress(struct stream *s)
+{
+	size_t left = outstanding(s);
+
+	if (left < s->seen_left || left == 0)
 		s->progress = uv_now(s->loop);
-	s->seen_pending = pending;
+	s->seen_left = left;
 	return s->progress;
 }
 
@@ -541,7 +390,7 @@ bool stream_write(struct stream *s, const struct span *parts, size_t n)
 	}
 	if (!s->output->writing)
 		flush(s);
-	s->seen_pending = stream_pending(s);
+	s->seen_left = outstanding(s);
 	return s->state == OPEN;
 }
 
@@ -569,7 +418,7 @@ void stream_finish(struct stream *s)
 	s->open_handles++;
 	(void)uv_timer_start(&s->farewell->timer, on_farewell_timer, SECONDS(1), SECONDS(1));
 	s->state = FINISHING;
-	read_on(s);
+	stream_read_on(s);
 	if (s->state == FINISHING && stream_pending(s) == 0)
 		linger(s);
 }

@@ -57,7 +57,8 @@ void stream_set_handler(struct stream *s, const struct stream_handler *h, void *
 bool stream_write(struct stream *s, const struct span *parts, size_t n);
 size_t stream_pending(const struct stream *s);		/* bytes not yet taken by the kernel */
 void stream_set_limit(struct stream *s, size_t bytes);
-/* Loop time at which the kernel was last seen to take bytes: as exact as this is called often. Now, if nothing is pending. */
+/* Loop time at which the peer was last seen to acknowledge bytes: as exact as this is called often. Now, if nothing is
+ * pending. */
 msec_t stream_progress(struct stream *s);
 
 void stream_read_stop(struct stream *s);		/* back pressure; the peer's close is not seen meanwhile */

@@ -257,6 +257,19 @@ static void bytes_that_nobody_asked_for_end_the_connection(void **state)
 	RUN_UNTIL(&t->loop, t->lines[1].closed);
 }
 
+static void a_connection_is_not_kept_unused_for_long(void **state)
+{
+	struct talk *t = *state;
+	struct result out;
+
+	t->opt.idle_time = 20;
+	start_client(t);
+	get(t, false, &out);
+	EXPECT(t, &out, HTTP_CALL_OK);
+	RUN_UNTIL(&t->loop, t->lines[0].closed);
+	assert_int_equal(t->lines[0].why, STREAM_END_PEER);
+}
+
 /* --- failures ---------------------------------------------------------------------------------------------- */
 
 static void a_kept_connection_that_ended_is_no_failure_if_the_call_may_be_repeated(void **state)
@@ -525,6 +538,7 @@ int main(void)
 		TALKING(head_has_no_body_whatever_it_says),
 		TALKING(a_server_that_says_close_is_left),
 		TALKING(bytes_that_nobody_asked_for_end_the_connection),
+		ALONE(a_connection_is_not_kept_unused_for_long),
 		TALKING(a_kept_connection_that_ended_is_no_failure_if_the_call_may_be_repeated),
 		TALKING(it_is_tried_again_once_only),
 		TALKING(what_may_not_be_repeated_is_lost_with_its_connection),

@@ -44,6 +44,22 @@ static void serve_upgrade(struct shop *s, struct http_exchange *x)
 	s->upgraded.stream = http_upgrade(x, "websocket", &h, 1, &party_handler, &s->upgraded, &s->unread);
 }
 
+static void serve_drain(struct shop *s, struct http_exchange *x)
+{
+	http_reply_text(x, 200, "draining");
+	http_server_drain(s->server);
+}
+
+static void serve_stop(struct shop *s, struct http_exchange *x, bool answer)
+{
+	if (answer)
+		http_reply_text(x, 200, "stopping");
+	else
+		s->later = x;
+	http_server_stop(s->server, NULL);
+	s->server = NULL;
+}
+
 static void on_request(void *owner, struct http_exchange *x, const struct http_request *r)
 {
 	struct shop *s = owner;
@@ -64,9 +80,11 @@ static void on_request(void *owner, struct http_exchange *x, const struct http_r
 	else if (span_eq_str(r->path, "/up"))
 		serve_upgrade(s, x);
 	else if (span_eq_str(r->path, "/drain"))
-		http_reply_text(x, 200, "draining"), http_server_drain(s->server);
+		serve_drain(s, x);
 	else if (span_eq_str(r->path, "/stop"))
-		s->later = x, http_server_stop(s->server, NULL), s->server = NULL;
+		serve_stop(s, x, true);
+	else if (span_eq_str(r->path, "/abandon"))
+		serve_stop(s, x, false);
 	else
 		http_reply_text(x, 404, "no such thing");
 }
@@ -448,6 +466,37 @@ static void an_idle_connection_is_closed_without_a_word(void **state)
 	assert_int_equal(s->client.why, STREAM_END_PEER);
 }
 
+static void who_does_not_take_its_answer_is_closed(void **state)
+{
+	struct shop *s = *state;
+
+	s->limits.stall_time = 30;
+	open_shop(s);
+	stream_read_stop(s->client.stream);
+	party_say(&s->client, GET("/big"));
+	RUN_UNTIL(&s->loop, s->requests == 1);
+	RUN_UNTIL(&s->loop, http_server_connections(s->server) == 0);
+	assert_int_equal(s->client.in.len, 0);
+}
+
+static void who_took_a_part_of_its_answer_has_more_time(void **state)
+{
+	struct shop *s = *state;
+	msec_t start;
+
+	s->limits.stall_time = 100;
+	open_shop(s);
+	stream_read_stop(s->client.stream);
+	party_say(&s->client, GET("/big"));
+	RUN_UNTIL(&s->loop, s->requests == 1);
+	start = uv_now(&s->loop.uv);
+	stream_read_start(s->client.stream);
+	RUN_UNTIL(&s->loop, s->client.in.len > 600000);
+	stream_read_stop(s->client.stream);
+	RUN_UNTIL(&s->loop, http_server_connections(s->server) == 0);
+	assert_true(uv_now(&s->loop.uv) - start >= 190);
+}
+
 static void a_handler_may_take_longer_than_any_of_these(void **state)
 {
 	struct shop *s = *state;
@@ -533,7 +582,7 @@ static void an_upgrade_gives_the_connection_away_with_what_was_unread(void **sta
 	assert_int_equal(s->answered[101], 1);
 }
 
-static void an_upgrade_may_be_granted_later(void **state)
+static void an_upgrade_may_wait_behind_another_request(void **state)
 {
 	struct shop *s = *state;
 
@@ -543,6 +592,21 @@ static void an_upgrade_may_be_granted_later(void **state)
 	s->later = NULL;
 	RUN_UNTIL(&s->loop, s->upgraded.stream != NULL);
 	assert_string_equal(buf_cstr(&s->unread), "frame");
+}
+
+static void an_upgrade_may_be_granted_later(void **state)
+{
+	struct shop *s = *state;
+
+	party_say(&s->client, "GET /later HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\nearly ");
+	RUN_UNTIL(&s->loop, s->later != NULL);
+	party_say(&s->client, "bird");
+	serve_upgrade(s, s->later);
+	s->later = NULL;
+	assert_non_null(s->upgraded.stream);
+	RUN_UNTIL(&s->loop, party_heard(&s->upgraded, "bird"));
+	assert_string_equal(buf_cstr(&s->unread), "early ");
+	assert_int_equal(http_server_connections(s->server), 0);
 }
 
 static void an_upgraded_connection_outlives_the_server(void **state)
@@ -600,7 +664,18 @@ static void stop_may_be_called_by_a_handler(void **state)
 	party_say(&s->client, GET("/stop") GET("/hello"));
 	RUN_UNTIL(&s->loop, s->client.closed);
 	assert_int_equal(s->requests, 1);
-	assert_int_equal(s->gone, 1);	/* it was not answered */
+	assert_int_equal(s->gone, 0);
+	assert_true(party_heard(&s->client, "stopping"));
+}
+
+static void a_request_that_stop_left_unanswered_is_gone(void **state)
+{
+	struct shop *s = *state;
+
+	party_say(&s->client, GET("/abandon") GET("/hello"));
+	RUN_UNTIL(&s->loop, s->client.closed);
+	assert_int_equal(s->requests, 1);
+	assert_int_equal(s->gone, 1);
 }
 
 static void a_port_in_use_is_told(void **state)
@@ -682,16 +757,20 @@ int main(void)
 		WITH_LIMITS(a_trickling_header_is_a_408),
 		WITH_LIMITS(a_slow_body_is_a_408),
 		WITH_LIMITS(an_idle_connection_is_closed_without_a_word),
+		WITH_LIMITS(who_does_not_take_its_answer_is_closed),
+		WITH_LIMITS(who_took_a_part_of_its_answer_has_more_time),
 		WITH_LIMITS(a_handler_may_take_longer_than_any_of_these),
 		IN_THE_SHOP(the_handler_keeps_what_it_needs_for_later),
 		IN_THE_SHOP(the_handler_is_told_when_its_client_has_gone),
 		IN_THE_SHOP(an_answer_to_a_stopped_server_is_lost_quietly),
 		IN_THE_SHOP(an_upgrade_gives_the_connection_away_with_what_was_unread),
+		IN_THE_SHOP(an_upgrade_may_wait_behind_another_request),
 		IN_THE_SHOP(an_upgrade_may_be_granted_later),
 		IN_THE_SHOP(an_upgraded_connection_outlives_the_server),
 		IN_THE_SHOP(drain_closes_what_is_idle_and_lets_the_busy_finish),
 		IN_THE_SHOP(drain_may_be_called_by_a_handler),
 		IN_THE_SHOP(stop_may_be_called_by_a_handler),
+		IN_THE_SHOP(a_request_that_stop_left_unanswered_is_gone),
 		IN_THE_SHOP(a_port_in_use_is_told),
 		IN_THE_SHOP(without_memory_the_connection_ends_and_the_server_lives),
 		IN_THE_SHOP(without_memory_an_upgrade_fails_and_closes),

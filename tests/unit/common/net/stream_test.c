@@ -199,6 +199,25 @@ static void progress_is_the_time_at_which_output_last_moved(void **state)
 	assert_true(stream_progress(p->here.stream) >= stuck + 20);
 }
 
+/* The kernel asks for more only when much of its buffer is free: what the peer takes meanwhile is progress too. */
+static void a_slow_reader_makes_progress(void **state)
+{
+	struct pair *p = *state;
+	msec_t stuck;
+
+	stream_read_stop(p->there.stream);
+	stuff(&p->here, 100000);
+	for (size_t had = 0; had < 2000000; had = p->there.in.len) {
+		stuck = stream_progress(p->here.stream);
+		stream_read_start(p->there.stream);
+		RUN_UNTIL(&p->loop, p->there.in.len > had + 600000);
+		stream_read_stop(p->there.stream);
+		while (uv_now(&p->loop.uv) <= stuck)
+			uv_update_time(&p->loop.uv);
+		assert_true(stream_progress(p->here.stream) > stuck);
+	}
+}
+
 static void without_memory_nothing_is_queued(void **state)
 {
 	struct pair *p = *state;
@@ -669,6 +688,7 @@ int main(void)
 		CONNECTED(what_the_kernel_does_not_take_waits_and_goes_on_later),
 		CONNECTED(output_above_the_limit_is_refused_whole),
 		CONNECTED(progress_is_the_time_at_which_output_last_moved),
+		CONNECTED(a_slow_reader_makes_progress),
 		CONNECTED(without_memory_nothing_is_queued),
 		CONNECTED(memory_that_fails_behind_a_part_that_went_out_ends_the_stream),
 		CONNECTED(streams_are_not_made_without_memory),
