@@ -18,8 +18,10 @@ static bool must_pause(struct client *c)
 
 	if (c->state >= CLIENT_CLOSING)
 		return false;		/* the answer to our Close frame is wanted */
+	if (c->waiting)
+		return true;
 	hub_each_other(&c->conn, find_choking, &choked);
-	return c->waiting || choked;
+	return choked;
 }
 
 static void update_reading(struct client *c)

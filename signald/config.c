@@ -3,6 +3,7 @@
 #include "common/base/endpoint.h"
 #include "common/base/origin.h"
 #include "signald/hub.h"
+#include "signald/ws_handshake.h"
 
 #define ROW(text, type, field, value, low, high, line) { \
 	.name = (text), .kind = (type), .offset = offsetof(struct signald_config, field), .def = (value), \
@@ -12,7 +13,7 @@ const struct option signald_options[] = {
 	SERVICE_OPTIONS("9089"),
 	/* name, kind, field, default, min, max, help */
 	OPTION_GROUP("Listeners"),
-	ROW("listening-ip", OPT_STRINGS, listening_ip, "0.0.0.0", NULL, NULL,
+	ROW("listening-ip", OPT_STRINGS, listening_ip, "127.0.0.1", NULL, NULL,
 	  "address to listen on"),
 	ROW("listening-port", OPT_PORT, listening_port, "8089", "0", "65535",
 	  "port for WebSocket and HTTP"),
@@ -71,6 +72,15 @@ static bool check_addresses(struct options *o, const struct signald_config *c)
 	return good;
 }
 
+/* As a browser writes it, for it is compared as it stands. */
+static bool origin_exact(const char *text)
+{
+	char exact[ORIGIN_TEXT_SIZE];
+	struct origin o;
+
+	return origin_parse(&o, span_str(text), false) && strcmp(origin_format(&o, false, o.tls, exact), text) == 0;
+}
+
 static bool check_urls(struct options *o, const struct signald_config *c)
 {
 	bool good = true;
@@ -86,6 +96,14 @@ static bool check_urls(struct options *o, const struct signald_config *c)
 		if (origin_parse(&u, span_str(c->room_server.v[i]), false) && !u.tls)
 			continue;
 		options_bad(o, "room-server", i, "'%s' is not http://host:port", c->room_server.v[i]);
+		good = false;
+	}
+	for (size_t i = 0; i < c->allowed_origin.n; i++) {
+		const char *text = c->allowed_origin.v[i];
+		if (strcmp(text, WS_ORIGIN_NONE) == 0 || origin_exact(text))
+			continue;
+		options_bad(o, "allowed-origin", i, "'%s' is not an origin as browsers send it: scheme://host in lower case, "
+			    ":port unless it is the scheme's own, no slash behind it; or 'none'", text);
 		good = false;
 	}
 	return good;

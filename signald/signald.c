@@ -175,5 +175,14 @@ void signald_metrics(void *self, struct buf *out)
 
 void signald_status(void *self, struct buf *out)
 {
-	http_api_status(&((struct signald *)self)->api, out);
+	const struct signald *s = self;
+	const struct string_list *urls = &s->cfg->public_url;
+
+	buf_add_str(out, "{\"collider\":");
+	http_api_status(&s->api, out);
+	buf_addf(out, ",\"rooms\":%zu,\"websockets\":%u,\"draining\":%s,\"public_url\":[", s->hub.rooms.n, s->clients.n,
+		 s->clients.draining ? "true" : "false");
+	for (size_t i = 0; i < urls->n; i++)
+		buf_addf(out, "%s\"%s\"", i > 0 ? "," : "", urls->v[i]);	/* origins need no escaping */
+	buf_add_str(out, "]}");
 }

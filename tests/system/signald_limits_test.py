@@ -285,16 +285,36 @@ def bad_starts_say_why(s):
         (["--listening-port=99999"], "listening-port"),
         (["--room-server=ftp://x"], "'ftp://x' is not http://host:port"),
         (["--public-url=http://x"], "'http://x' is not ws://host:port"),
+        (["--allowed-origin=https://calls.example/"], "not an origin as browsers send it"),
         (["--max-message=1m"], "twice max-message"),
         (["--unsent-hold=2m"], "unsent-hold"),
         (["--grace=never"], "grace"),
     ]:
         r = start("--check-config", *args)
         assert r.returncode != 0 and words in r.stderr, (args, r)
-    assert start("--check-config").returncode == 0
+    assert start("--check-config", "--allowed-origin=https://calls.example", "--allowed-origin=none").returncode == 0
     taken = socket.create_server(("127.0.0.1", 0))
     r = start("--listening-ip=127.0.0.1", f"--listening-port={taken.getsockname()[1]}")
     assert r.returncode == 1 and "address already in use" in r.stderr and "Sanitizer" not in r.stderr, r
+
+
+def the_admin_pages_tell_what_is_going_on(s):
+    serve(s, "--public-url=wss://signal.example", "--public-url=ws://[::1]:8089")
+    a, b = joined(s, "r", "a"), joined(s, "r", "b")
+    a.send("x")
+    assert b.hear()["msg"] == "x"
+    status = json.loads(http(s.signald.admin_port, "GET", "/status").body)
+    assert status["public_url"] == ["wss://signal.example", "ws://[::1]:8089"] and status["rooms"] == 1, status
+    assert status["collider"]["openws"] == status["websockets"] == 2 and status["draining"] is False, status
+    for row in ("signald_connections", "signald_registered"):
+        assert s.signald.metric(row) == 2
+    assert s.signald.metric("signald_registrations_total") == 2
+    assert s.signald.metric('signald_messages_total{outcome="delivered"}') == 1
+    a.frame("no json")
+    a.hear_close()
+    assert s.signald.metric('signald_errors_total{error="not_json"}') == 1
+    assert closes(s, "error") == 1
+    assert "clientid" not in s.signald.log() and "no json" not in s.signald.log()
 
 
 def oversized_and_slow_http_is_refused(s):
@@ -315,4 +335,4 @@ tell(one_that_reads_nothing_delays_nobody_else, a_held_sender_goes_on_when_its_p
      one_that_answers_no_ping_is_dropped, one_that_never_registers_is_closed, a_message_that_never_ends_is_given_up,
      a_close_without_an_answer_ends_soon, removals_are_told_to_every_room_server, a_dead_room_server_delays_nothing,
      sigterm_closes_all_with_1001_spread_over_time, a_drain_has_a_hard_limit, a_drained_member_keeps_its_seat, connections_are_limited, bad_starts_say_why,
-     oversized_and_slow_http_is_refused)
+     the_admin_pages_tell_what_is_going_on, oversized_and_slow_http_is_refused)
