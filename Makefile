@@ -3,7 +3,7 @@
 #   make                 the three daemons, in build/release/bin
 #   make check           unit and system tests of this MODE
 #   make MODE=asan|tsan|cov ...   the same under a sanitizer, or for coverage
-#   make unit [T=turnd/core]      unit tests, all or those below tests/unit/T
+#   make unit [T=turnd/core]      unit tests, all or those below the folders T
 #   make fuzz [SECONDS=60]        every parser's fuzzer (clang)
 #   make fuzz-coverage            what the fuzzers' corpora reach of their parsers
 #   make bench           the measurements of tests/bench
@@ -134,7 +134,7 @@ archive_of = $(foreach d,$(DAEMONS),$(if $(findstring tests/unit/$(d)/,$(1)),$(O
 $(UNIT_BIN): $(OUT)/%: $(OUT)/%.o $(OUT)/libtest.a $$(call archive_of,$$@) $(OUT)/libcommon.a
 	$(CC) $(LDFLAGS_ALL) $(WRAP) -o $@ $< $(filter-out $<,$^) $(OUT)/libtest.a $(LIBS) -lcmocka
 
-unit: $(if $(T),$(filter $(OUT)/tests/unit/$(T)%,$(UNIT_BIN)),$(UNIT_BIN))
+unit: $(if $(T),$(foreach t,$(T),$(filter $(OUT)/tests/unit/$(t)%,$(UNIT_BIN))),$(UNIT_BIN))
 	@sh tests/run_unit.sh $^
 
 $(OUT)/system/%: $(OUT)/tests/system/%.o $(OUT)/libcommon.a

@@ -63,7 +63,7 @@ step "system tests" make -s -j"$(jobs)" system
 step "clang builds without a warning" no_warning CC=clang OUT=build/clang all
 step "unit tests under ASan and UBSan" make -s -j"$(jobs)" MODE=asan unit
 step "system tests under ASan and UBSan" make -s -j"$(jobs)" MODE=asan system
-step "what has threads, under TSan" sh -c 'for t in turnd common/net common/daemon; do make -s -j2 MODE=tsan unit T=$t || exit 1; done'
+step "what has threads, under TSan" make -s -j"$(jobs)" MODE=tsan unit T="turnd common/net common/daemon"
 step "turnd's system tests under TSan" make -s -j"$(jobs)" MODE=tsan system T=turnd
 step "fuzzers build" make -s -j"$(jobs)" fuzz-build
 step "fuzzers, some seconds each" make -s fuzz SECONDS="$seconds"
