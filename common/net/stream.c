@@ -1,7 +1,7 @@
 #include "common/net/stream.h"
 #include "common/net/stream_internal.h"
 
-#include "common/base/buf.h"
+#include "common/crypto/tls_engine.h"
 
 #include <fcntl.h>
 #include <linux/sockios.h>
@@ -10,11 +10,13 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { READ_SIZE = 65536, MAX_PARTS = 16 };
+enum { MAX_PARTS = 16 };
+/* Over TLS a record may be half there already; both together are no more than one plain read. */
+enum { TLS_READ_SIZE = STREAM_READ_SIZE - TLS_RECORD_MAX - 1024 };
 static const msec_t STALL_TIME = SECONDS(10), LINGER_TIME = SECONDS(2);
 
 /* A loop runs in one thread and reads one stream at a time: this is the read buffer of all its streams. */
-static _Thread_local char read_buffer[READ_SIZE];
+static _Thread_local char read_buffer[STREAM_READ_SIZE];
 
 /* While bytes wait for the kernel: most streams are idle, and many. */
 struct output {
@@ -84,6 +86,7 @@ void stream_on_closed(uv_handle_t *h)	/* the only free() of a stream that was ev
 	stream_dial_free(s->dial);
 	free(s->farewell);
 	output_free(s);
+	tls_engine_free(s->tls);
 	free(s);
 }
 
@@ -106,25 +109,37 @@ void stream_end(struct stream *s, enum stream_end why, int error)
 
 static void on_alloc(uv_handle_t *h, size_t suggested, uv_buf_t *out)
 {
-	(void)h;
+	const struct stream *s = h->data;
+
 	(void)suggested;
-	*out = uv_buf_init(read_buffer, sizeof read_buffer);
+	*out = uv_buf_init(read_buffer, s->tls != NULL ? TLS_READ_SIZE : sizeof read_buffer);
+}
+
+/* The peer will send no more. */
+static void on_end_of_input(struct stream *s)
+{
+	if (s->state == FINISHING)
+		s->peer_finished = true;	/* it may still read */
+	else if (s->state == LINGERING)
+		stream_end(s, STREAM_END_LOCAL, 0);
+	else if (s->tls != NULL)		/* anybody can send a FIN */
+		stream_end(s, s->state == SECURING ? STREAM_END_CONNECT : STREAM_END_RESET, UV_EOF);
+	else
+		stream_end(s, STREAM_END_PEER, 0);
 }
 
 static void on_read(uv_stream_t *u, ssize_t n, const uv_buf_t *buf)
 {
 	struct stream *s = u->data;
 
-	if (n > 0 && s->state == OPEN)
+	if (n > 0 && s->tls != NULL && (s->state == SECURING || s->state == OPEN))
+		stream_tls_read(s, span_of(buf->base, (size_t)n));
+	else if (n > 0 && s->state == OPEN)
 		s->handler->data(s->owner, span_of(buf->base, (size_t)n));
-	if (n >= 0)
-		return;
-	if (n != UV_EOF)
-		stream_end(s, STREAM_END_RESET, (int)n);
-	else if (s->state == FINISHING)
-		s->peer_finished = true;	/* it may still read */
-	else
-		stream_end(s, s->state == LINGERING ? STREAM_END_LOCAL : STREAM_END_PEER, 0);
+	else if (n == UV_EOF)
+		on_end_of_input(s);
+	else if (n < 0)
+		stream_end(s, s->state == SECURING ? STREAM_END_CONNECT : STREAM_END_RESET, (int)n);
 }
 
 void stream_read_on(struct stream *s)
@@ -192,7 +207,7 @@ struct stream *stream_adopt(uv_loop_t *loop, int fd, const struct stream_handler
 	return s;
 }
 
-int stream_export(struct stream *s)
+int stream_export(struct stream *s, struct tls_engine **tls, struct buf *unread)
 {
 	uv_os_fd_t fd;
 	int copy;
@@ -200,6 +215,10 @@ int stream_export(struct stream *s)
 	if (s->state != OPEN || stream_pending(s) > 0 || uv_fileno(&s->u.handle, &fd) < 0)
 		return -1;
 	copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	if (copy >= 0 && s->tls != NULL && !stream_tls_take(s, tls, unread)) {
+		close(copy);
+		return -1;
+	}
 	if (copy >= 0)
 		stream_close(s);
 	return copy;
@@ -214,6 +233,8 @@ void stream_set_handler(struct stream *s, const struct stream_handler *h, void *
 void stream_on_gone(struct stream *s, void (*gone)(void *ctx, const struct ip_addr *peer), void *ctx,
 		    struct ip_addr peer)
 {
+	if (s->gone != NULL)
+		s->gone(s->gone_ctx, &s->accepted_from);
 	s->gone = gone;
 	s->gone_ctx = ctx;
 	s->accepted_from = peer;
@@ -297,7 +318,7 @@ static void on_written(uv_write_t *req, int status)
 	output_free(s);
 	if (s->state == FINISHING)
 		linger(s);
-	else if (s->handler->drained != NULL)
+	else if (s->state == OPEN && s->handler->drained != NULL)
 		s->handler->drained(s->owner);
 }
 
@@ -362,19 +383,12 @@ static bool enqueue(struct stream *s, const struct span *parts, size_t n, size_t
 	return true;
 }
 
-bool stream_write(struct stream *s, const struct span *parts, size_t n)
+bool stream_write_raw(struct stream *s, const struct span *parts, size_t n, size_t total)
 {
-	size_t total = 0, skip = 0;
-	bool idle = stream_pending(s) == 0;
+	size_t skip = 0;
 
-	for (size_t i = 0; i < n; i++)
-		total += parts[i].len;
-	if (s->state != OPEN || total > s->limit || stream_pending(s) > s->limit - total)
-		return false;
-	if (total == 0)
-		return true;
 	(void)stream_progress(s);	/* what the kernel has taken since the last write counts */
-	if (idle) {
+	if (stream_pending(s) == 0) {
 		ssize_t written = write_now(s, parts, n);
 		if (written < 0)
 			return false;
@@ -391,7 +405,20 @@ bool stream_write(struct stream *s, const struct span *parts, size_t n)
 	if (!s->output->writing)
 		flush(s);
 	s->seen_left = outstanding(s);
-	return s->state == OPEN;
+	return s->state != CLOSING;
+}
+
+bool stream_write(struct stream *s, const struct span *parts, size_t n)
+{
+	size_t total = 0;
+
+	for (size_t i = 0; i < n; i++)
+		total += parts[i].len;
+	if (s->state != OPEN || total > s->limit || stream_pending(s) > s->limit - total)
+		return false;
+	if (total == 0)
+		return true;
+	return s->tls != NULL ? stream_tls_write(s, parts, n, total) : stream_write_raw(s, parts, n, total);
 }
 
 /* --- closing --------------------------------------------------------------------------------------------- */
@@ -408,6 +435,8 @@ void stream_finish(struct stream *s)
 {
 	if (s->state >= FINISHING)
 		return;
+	if (s->state == OPEN && s->tls != NULL)
+		stream_tls_finish(s);
 	s->farewell = s->state == OPEN ? calloc(1, sizeof *s->farewell) : NULL;
 	if (s->farewell == NULL) {
 		stream_end(s, STREAM_END_LOCAL, 0);
@@ -425,6 +454,8 @@ void stream_finish(struct stream *s)
 
 void stream_close(struct stream *s)
 {
+	if (s->state == OPEN && s->tls != NULL && stream_pending(s) == 0)
+		stream_tls_finish(s);
 	stream_end(s, STREAM_END_LOCAL, 0);
 }
 

@@ -39,6 +39,10 @@ static void on_connect(uv_connect_t *req, int status)
 		return;
 	}
 	stream_opened(s);
+	if (s->tls != NULL) {
+		stream_tls_begin(s, span_of(NULL, 0));
+		return;
+	}
 	if (s->handler->connected != NULL)
 		s->handler->connected(s->owner);
 	if (s->state == OPEN && !s->stopped)

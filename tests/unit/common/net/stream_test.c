@@ -295,7 +295,7 @@ static void closed_comes_once_and_later_however_often_it_is_closed(void **state)
 	stream_finish(p->here.stream);
 	assert_int_equal(p->here.closed, 0);
 	assert_false(stream_write(p->here.stream, &s, 1));
-	assert_int_equal(stream_export(p->here.stream), -1);
+	assert_int_equal(stream_export(p->here.stream, NULL, NULL), -1);
 	RUN_UNTIL(&p->loop, p->there.closed);
 	assert_int_equal(p->here.closed, 1);
 }
@@ -304,7 +304,7 @@ static void a_reset_is_told_with_its_error(void **state)
 {
 	struct pair *p = *state;
 	struct linger hard = { .l_onoff = 1, .l_linger = 0 };
-	int fd = stream_export(p->here.stream);
+	int fd = stream_export(p->here.stream, NULL, NULL);
 
 	assert_true(fd >= 0);
 	assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_LINGER, &hard, sizeof hard), 0);
@@ -447,7 +447,7 @@ static void finish_writes_what_is_pending_first(void **state)
 static void a_finished_stream_does_not_wait_for_ever_for_its_peer(void **state)
 {
 	struct pair *p = *state;
-	int fd = stream_export(p->there.stream);	/* nobody reads there, nobody closes */
+	int fd = stream_export(p->there.stream, NULL, NULL);	/* nobody reads there, nobody closes */
 	msec_t start;
 
 	assert_true(fd >= 0);
@@ -475,7 +475,7 @@ static void a_peer_that_half_closed_still_gets_what_was_pending(void **state)
 {
 	struct pair *p = *state;
 	size_t n = stuff(&p->here, 500000);
-	int fd = stream_export(p->there.stream);
+	int fd = stream_export(p->there.stream, NULL, NULL);
 	size_t got = 0;
 	ssize_t r;
 	char block[65536];
@@ -616,7 +616,7 @@ static void an_exported_stream_lives_on_in_another_loop(void **state)
 	struct party moved;
 	int fd;
 
-	fd = stream_export(p->there.stream);
+	fd = stream_export(p->there.stream, NULL, NULL);
 	assert_true(fd >= 0);
 	RUN_UNTIL(&p->loop, p->there.closed);
 	assert_int_equal(p->there.why, STREAM_END_LOCAL);
@@ -642,7 +642,7 @@ static void a_stream_with_pending_output_is_not_exported(void **state)
 
 	stream_read_stop(p->there.stream);
 	stuff(&p->here, 1);
-	assert_int_equal(stream_export(p->here.stream), -1);
+	assert_int_equal(stream_export(p->here.stream, NULL, NULL), -1);
 	stream_read_start(p->there.stream);
 	RUN_UNTIL(&p->loop, p->here.drained);
 }
