@@ -7,34 +7,6 @@
 #include "common/proto/turn_cred.h"
 #include "roomd/json_write.h"
 
-bool ice_uri_valid(struct span uri, bool turn)
-{
-	struct span scheme = text_cut(&uri, ':'), place, transport = uri;
-	struct origin at;
-	char url[ORIGIN_TEXT_SIZE];
-	int n;
-
-	if (turn ? !span_eq_str(scheme, "turn") && !span_eq_str(scheme, "turns") : !span_eq_str(scheme, "stun"))
-		return false;
-	place = text_cut(&transport, '?');
-	if (place.len > ORIGIN_HOST_MAX)
-		return false;
-	if (place.len < uri.len &&
-	    (!turn || (!span_eq_str(transport, "transport=udp") && !span_eq_str(transport, "transport=tcp"))))
-		return false;
-	n = snprintf(url, sizeof(url), "http://%.*s", SPAN_ARG(place));	/* a host and a port, as in any URL */
-	return place.len > 0 && place.p[place.len - 1] != '/' && origin_parse(&at, span_of(url, (size_t)n), false);
-}
-
-int ice_uri_rank(struct span uri)
-{
-	static const char tcp[] = "?transport=tcp";
-
-	if (text_has_prefix(uri, "turns:"))
-		return 2;
-	return uri.len > sizeof(tcp) && span_eq_str(span_skip(uri, uri.len - (sizeof(tcp) - 1)), tcp);
-}
-
 bool ice_key_valid(const struct site *site, struct span key)
 {
 	const struct string_list *keys = &site->options->api_key;

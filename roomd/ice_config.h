@@ -6,15 +6,10 @@
 #ifndef ROOMD_ICE_CONFIG_H
 #define ROOMD_ICE_CONFIG_H
 
+#include "common/proto/ice_uri.h"
 #include "roomd/site.h"
 
 enum { ICE_ANSWER_LIMIT = 64 * 1024 };
-
-/* RFC 7064 / RFC 7065: "stun:host[:port]", "turn(s):host[:port][?transport=udp|tcp]". */
-bool ice_uri_valid(struct span uri, bool turn);
-
-/* 0: UDP, 1: TCP, 2: TLS. The order in which clients shall try. */
-int ice_uri_rank(struct span uri);
 
 /* Does this key open iceconfig and /turn? Yes if none is configured. Compared in constant time. */
 bool ice_key_valid(const struct site *site, struct span key);

@@ -56,3 +56,23 @@ size_t redis_key_given(char out[REDIS_KEY_SIZE], struct span room)
 {
 	return room_key(out, "given", room);
 }
+
+size_t redis_key_node(char out[REDIS_KEY_SIZE], struct span node)
+{
+	return (size_t)snprintf(out, REDIS_KEY_SIZE, "rtc:node:%.*s", SPAN_ARG(node));
+}
+
+size_t redis_key_drain(char out[REDIS_KEY_SIZE], struct span node)
+{
+	return (size_t)snprintf(out, REDIS_KEY_SIZE, "rtc:drain:%.*s", SPAN_ARG(node));
+}
+
+size_t redis_key_nodes(char out[REDIS_KEY_SIZE], unsigned partition)
+{
+	return (size_t)snprintf(out, REDIS_KEY_SIZE, "rtc:{p%02u}:nodes", partition);
+}
+
+size_t redis_key_coturn(char out[REDIS_COTURN_KEY_SIZE], struct span realm)
+{
+	return (size_t)snprintf(out, REDIS_COTURN_KEY_SIZE, "turn/realm/%.*s/secret", SPAN_ARG(realm));
+}

@@ -49,12 +49,32 @@ static void the_longest_room_fits(void **state)
 	assert_int_equal(strlen(key), strlen("rtc:{p00}:room:") + ID_MAX);
 }
 
+static void the_fleets_keys_are_as_the_table_says(void **state)
+{
+	char key[REDIS_KEY_SIZE], coturn[REDIS_COTURN_KEY_SIZE], realm[REDIS_REALM_MAX], node[ID_MAX];
+
+	(void)state;
+	redis_key_node(key, span_str("turn-1"));
+	assert_string_equal(key, "rtc:node:turn-1");
+	redis_key_drain(key, span_str("turn-1"));
+	assert_string_equal(key, "rtc:drain:turn-1");
+	redis_key_nodes(key, 7);
+	assert_string_equal(key, "rtc:{p07}:nodes");
+	redis_key_coturn(coturn, span_str("example.org"));
+	assert_string_equal(coturn, "turn/realm/example.org/secret");
+	memset(realm, 'r', sizeof(realm));
+	memset(node, 'n', sizeof(node));
+	assert_true(redis_key_coturn(coturn, span_of(realm, sizeof(realm))) < sizeof(coturn));
+	assert_true(redis_key_drain(key, span_of(node, sizeof(node))) < sizeof(key));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_partition_is_redis_crc16_modulo_64),
 		cmocka_unit_test(keys_of_a_room_share_one_tag),
 		cmocka_unit_test(the_longest_room_fits),
+		cmocka_unit_test(the_fleets_keys_are_as_the_table_says),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
