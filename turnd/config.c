@@ -21,6 +21,9 @@
 #define ECDHE_ONLY "no TLS of ours ever uses it"
 #define OBSOLETE "it is obsolete or unsafe"
 
+static const char *const algorithm_names[] = { "md5", "sha256", "both", NULL };
+static const char *const rest_hashes[] = { "sha1", "sha256", "both", NULL };
+
 const struct option turnd_options[] = {
 	SERVICE_OPTIONS("9641"),
 	OPTION_GROUP("Addresses and ports"),
@@ -50,8 +53,14 @@ const struct option turnd_options[] = {
 	SWITCH("strict-expiry", strict_expiry, "no allocation outlives its REST credential"),
 	{ .name = "stale-nonce", .kind = OPT_MSEC, .offset = FIELD(stale_nonce), .def = "600", .min = "0", .max = "24h",
 	  .help = "how long a nonce is good; 0: for ever" },
-	{ .name = "stateless-nonce-secret", .kind = OPT_SECRET, .offset = FIELD(nonce_secret),
-	  .help = "shared by servers that shall accept each other's nonces; random if absent" },
+	{ .name = "stateless-nonce-secret", .kind = OPT_SECRETS, .offset = FIELD(nonce_secrets),
+	  .help = "shared by servers that shall accept each other's nonces, the newest first, up to 2; random if absent" },
+	{ .name = "password-algorithms", .kind = OPT_CHOICE, .offset = FIELD(password_algorithms), .def = "both",
+	  .choices = algorithm_names, .help = "what keys are made with: md5 (RFC 5389), sha256 (RFC 8489) or both" },
+	{ .name = "rest-hash", .kind = OPT_CHOICE, .offset = FIELD(rest_hash), .def = "sha1", .choices = rest_hashes,
+	  .help = "what REST passwords are made with: sha1, sha256 or both" },
+	{ .name = "credential-max-lifetime", .kind = OPT_MSEC, .offset = FIELD(credential_max_lifetime), .def = "0", .min = "0",
+	  .max = "8760h", .help = "REST credentials that are good for longer are refused; 0: none is" },
 	SWITCH("secure-stun", secure_stun, "Binding needs credentials too"),
 	SWITCH("no-auth", no_auth, "no credentials at all: on loopback only, or with yes-open-relay"),
 	SWITCH("yes-open-relay", yes_open_relay, "I know what an open relay is used for, and want one"),
@@ -62,6 +71,10 @@ const struct option turnd_options[] = {
 	UINT("max-permissions", max_permissions, "1024", "65535", "permissions of one allocation"),
 	UINT("max-channels", max_channels, "256", "4096", "channels of one allocation"),
 	UINT("drain-min-allocations", drain_min_allocations, "0", "1000000", "a draining server ends when so few allocations are left"),
+	{ .name = "unauthorized-ratelimit", .kind = OPT_SWITCH, .offset = FIELD(refusal_limit), .def = "yes",
+	  .help = "refusals to a source that has not shown a nonce of ours are limited" },
+	{ .name = "unauthorized-ratelimit-rps", .kind = OPT_UINT, .offset = FIELD(refusal_rate), .def = "100", .min = "1",
+	  .max = "1000000", .help = "how many such refusals a second, and five times as many at once" },
 	{ .name = "max-allocate-lifetime", .kind = OPT_MSEC, .offset = FIELD(max_allocate_lifetime), .def = "3600", .min = "600",
 	  .max = "24h", .help = "longest lifetime that is granted at a time" },
 
@@ -98,8 +111,6 @@ const struct option turnd_options[] = {
 	DROPPED("redis", "give the secrets as static-auth-secret or secret-file in this version"),
 	DROPPED("redis-userdb", "give the secrets as static-auth-secret or secret-file in this version"),
 	DROPPED("redis-statsdb", "use the metrics of the admin listener"),
-	DROPPED("unauthorized-ratelimit", "answers to strangers are always limited"),
-	DROPPED("unauthorized-ratelimit-rps", "answers to strangers are always limited"),
 	/* coturn's, gone */
 	DROPPED("no-multicast-peers", "that is the default; allow-multicast-peers undoes it"),
 	DROPPED("no-loopback-peers", "that is the default; allow-loopback-peers undoes it"),
@@ -187,6 +198,10 @@ bool turnd_check(struct options *o, void *config)
 	ok = config_relays(c, &host, relays, &n_relays, &say) && ok;
 	ok = (n == 0 || check_credentials(o, c, config_is_loopback(listeners, n))) && ok;
 	s = turnd_settings_new(c, &host, no_key, NULL, &say);
+	for (size_t i = 0; s != NULL && i < c->users.n; i++)
+		if ((s->turn.algorithms & ALGORITHM_SHA256) && s->users[i].sha256.len == 0)
+			options_warn(o, "user", i, "has a key for MD5 only, and RFC 8489 clients will try SHA-256: give the password, "
+				     "or a key of 64 digits, or say password-algorithms = md5");
 	turnd_settings_free(s);
 	return s != NULL && ok;
 }

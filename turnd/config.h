@@ -19,9 +19,13 @@ struct turnd_config {
 	/* who */
 	char *realm;			/* NULL: the host's name */
 	struct string_list users, secrets;
-	char *secret_file, *rest_separator, *nonce_secret;
+	struct string_list nonce_secrets;
+	char *secret_file, *rest_separator;
+	int rest_hash, password_algorithms;		/* indices: into rest_hashes, algorithm_names */
 	bool use_auth_secret, lt_cred_mech, no_auth, yes_open_relay, strict_expiry, secure_stun;
-	msec_t stale_nonce;
+	msec_t stale_nonce, credential_max_lifetime;
+	bool refusal_limit;
+	unsigned refusal_rate;
 	/* how much */
 	unsigned user_quota, total_quota, max_permissions, max_channels, drain_min_allocations;
 	msec_t max_allocate_lifetime;
@@ -80,7 +84,7 @@ struct turnd_settings {
 	struct ip_addr broadcasts[ADDRESSES_MAX];
 };
 
-/* NULL after at least one complaint. nonce_key: 32 bytes that outlive a reload; used unless the configuration has one. */
+/* NULL after at least one complaint. nonce_key: 32 bytes that outlive a reload; used unless the configuration has some. */
 struct turnd_settings *turnd_settings_new(const struct turnd_config *c, const struct interfaces *host,
 					  const uint8_t nonce_key[32], struct quota *quota, const struct complaints *say);
 void turnd_settings_free(struct turnd_settings *s);	/* NULL is fine; wipes keys and secrets */

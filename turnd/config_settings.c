@@ -51,36 +51,28 @@ static struct span keep(struct turnd_settings *s, struct span text)
 
 /* --- users --- */
 
-/* coturn's form of a key instead of a password: 0x and 32 hexadecimal digits. */
-static bool parse_key(struct span text, uint8_t key[16])
+/* coturn's form of a key instead of a password: 0x and 32 hexadecimal digits, or 64 for SHA-256. */
+static bool parse_key(struct span text, struct turn_user *u)
 {
-	if (text.len != 34 || !text_has_prefix(text, "0x"))
+	struct long_term_key key = { .len = text.len == 2 + 2 * MD5_SIZE ? MD5_SIZE : SHA256_SIZE };
+
+	if (text.len != 2u + 2u * key.len || !text_has_prefix(text, "0x"))
 		return false;
-	for (size_t i = 0; i < 16; i++) {
+	for (size_t i = 0; i < key.len; i++) {
 		int high = hex_value(text.p[2 + 2 * i]), low = hex_value(text.p[3 + 2 * i]);
 		if (high < 0 || low < 0)
 			return false;
-		key[i] = (uint8_t)(high << 4 | low);
+		key.bytes[i] = (uint8_t)(high << 4 | low);
 	}
+	*(key.len == MD5_SIZE ? &u->md5 : &u->sha256) = key;
 	return true;
 }
 
-static bool make_key(struct span name, struct span realm, struct span password, uint8_t key[16])
+static bool make_keys(struct span name, struct span realm, struct span password, struct turn_user *u)
 {
-	struct buf text;
-	bool ok;
-
-	buf_init(&text, 4096);
-	buf_add_span(&text, name);
-	buf_add_byte(&text, ':');
-	buf_add_span(&text, realm);
-	buf_add_byte(&text, ':');
-	buf_add_span(&text, password);
-	ok = !text.failed && digest_md5(buf_span(&text), key) == 0;
-	if (text.p != NULL)
-		secret_wipe(text.p, text.len);
-	buf_close(&text);
-	return ok;
+	return long_term_userhash(name, realm, u->hash) &&
+	       (parse_key(password, u) || (long_term_key_make(&u->md5, ALGORITHM_MD5, name, realm, password) &&
+					   long_term_key_make(&u->sha256, ALGORITHM_SHA256, name, realm, password)));
 }
 
 static bool set_users(struct turnd_settings *s, const struct turnd_config *c, const struct complaints *say)
@@ -102,7 +94,7 @@ static bool set_users(struct turnd_settings *s, const struct turnd_config *c, co
 			ok = false;
 			continue;
 		}
-		if (!parse_key(password, u->key) && !make_key(name, s->turn.realm, password, u->key)) {
+		if (!make_keys(name, s->turn.realm, password, u)) {
 			config_complain(say, "user", i, "no key could be made: no memory, or a password that is too long");
 			ok = false;
 		}
@@ -181,17 +173,24 @@ static bool set_secrets(struct turnd_settings *s, const struct turnd_config *c, 
 	return ok;
 }
 
-static bool set_nonce_key(struct turnd_settings *s, const struct turnd_config *c, const uint8_t nonce_key[32],
+static bool set_nonce_keys(struct turnd_settings *s, const struct turnd_config *c, const uint8_t nonce_key[32],
 			  const struct complaints *say)
 {
-	if (c->nonce_secret == NULL) {
-		memcpy(s->turn.nonce_key, nonce_key, 32);
-		return true;
+	const struct string_list *own = &c->nonce_secrets;
+
+	s->turn.n_nonce_keys = own->n > 0 ? (unsigned)own->n : 1;
+	if (own->n == 0)
+		memcpy(s->turn.nonce_keys[0], nonce_key, NONCE_KEY_SIZE);
+	if (own->n > NONCE_KEYS) {
+		config_complain(say, "stateless-nonce-secret", NONCE_KEYS, "more than %d secrets at a time", NONCE_KEYS);
+		return false;
 	}
-	if (*c->nonce_secret != '\0' && digest_sha256(span_str(c->nonce_secret), s->turn.nonce_key) == 0)
-		return true;
-	config_complain(say, "stateless-nonce-secret", 0, "an empty secret");
-	return false;
+	for (size_t i = 0; i < own->n; i++)
+		if (*own->v[i] == '\0' || digest_sha256(span_str(own->v[i]), s->turn.nonce_keys[i]) < 0) {
+			config_complain(say, "stateless-nonce-secret", i, "an empty secret");
+			return false;
+		}
+	return true;
 }
 
 /* --- peers --- */
@@ -286,14 +285,17 @@ struct turnd_settings *turnd_settings_new(const struct turnd_config *c, const st
 		.fingerprint = c->fingerprint, .software_attribute = c->software_attribute, .secure_stun = c->secure_stun,
 		.include_reason_string = c->include_reason_string, .rfc5766_channel_numbers = c->rfc5766_channel_numbers,
 		.no_auth = c->no_auth, .rest_separator = c->rest_separator[0], .strict_expiry = c->strict_expiry,
+		.rest_hashes = 1u + (unsigned)c->rest_hash,
+		.algorithms = 1u + (unsigned)c->password_algorithms, .credential_max = (uint32_t)(c->credential_max_lifetime / 1000),
 		.nonce_lifetime = (uint32_t)(c->stale_nonce / 1000), .lifetime_default = 600,
 		.lifetime_max = (uint32_t)(c->max_allocate_lifetime / 1000),
 		.max_permissions = c->max_permissions, .max_channels = c->max_channels, .quota = quota, .rates = RATES_DEFAULT,
 	};
+	s->turn.rates[RATE_REFUSAL] = (struct rate){ c->refusal_limit ? c->refusal_rate : 0, 5 * c->refusal_rate };
 	ok = set_realm(s, c, say);
 	ok = set_users(s, c, say) && ok;
 	ok = set_secrets(s, c, say) && ok;
-	ok = set_nonce_key(s, c, nonce_key, say) && ok;
+	ok = set_nonce_keys(s, c, nonce_key, say) && ok;
 	ok = set_policy(s, c, host, say) && ok;
 	if (strlen(c->rest_separator) != 1) {
 		config_complain(say, "rest-api-separator", 0, "'%s' is not one character", c->rest_separator);

@@ -14,12 +14,18 @@ bool turn_name_valid(struct span name)
 
 int turn_cred_password(struct span secret, struct span username, char out[TURN_PASSWORD_SIZE])
 {
-	uint8_t mac[SHA1_SIZE];
-	int rc = hmac_sha1(secret, &username, 1, mac);
+	return turn_cred_password_by(TURN_HASH_SHA1, secret, username, out);
+}
+
+int turn_cred_password_by(enum turn_hash hash, struct span secret, struct span username, char out[TURN_PASSWORD_SIZE])
+{
+	uint8_t mac[SHA256_SIZE];
+	size_t len = hash == TURN_HASH_SHA256 ? SHA256_SIZE : SHA1_SIZE;
+	int rc = hash == TURN_HASH_SHA256 ? hmac_sha256(secret, &username, 1, mac) : hmac_sha1(secret, &username, 1, mac);
 
 	out[0] = '\0';
 	if (rc == 0)
-		base64_encode(span_of(mac, sizeof(mac)), out);
+		base64_encode(span_of(mac, len), out);
 	secret_wipe(mac, sizeof(mac));
 	return rc;
 }

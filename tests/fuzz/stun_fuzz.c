@@ -79,6 +79,7 @@ static void check_message(struct span in, uint8_t *mem, size_t cap)
 	require(in.len >= STUN_HEADER && in.len % 4 == 0);
 	require(inside(m.attrs, in) && inside(m.integrity, in) && inside(m.integrity_sha256, in));
 	stun_integrity_ok(&m, KEY);
+	stun_integrity_sha256_ok(&m, KEY);
 	rest = m.attrs;
 	while (stun_next(&rest, &a)) {
 		require(inside(a.value, in));

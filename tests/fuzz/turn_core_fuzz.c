@@ -1,9 +1,8 @@
-/* covers: turnd/core/turn_server.c turnd/core/allocate.c turnd/core/refresh.c turnd/core/peers.c turnd/core/answer.c turnd/core/auth.c turnd/core/flow.c turnd/core/allocation.c turnd/core/alloc_table.c turnd/core/client_path.c turnd/core/permission.c turnd/core/peer_policy.c turnd/core/nonce.c common/base/rate_limit.c turnd/core/transactions.c */
+/* covers: turnd/core/turn_server.c turnd/core/allocate.c turnd/core/refresh.c turnd/core/peers.c turnd/core/answer.c turnd/core/auth.c turnd/core/long_term.c turnd/core/flow.c turnd/core/allocation.c turnd/core/alloc_table.c turnd/core/client_path.c turnd/core/permission.c turnd/core/peer_policy.c turnd/core/nonce.c common/base/rate_limit.c turnd/core/transactions.c */
 
 /* The input is a little program: what four clients, their peers and the clock do, one after the other, through both doors.
  * Requests are signed here, with a nonce that lives, so that the fuzzer need not guess any. */
 #include "common/base/reader.h"
-#include "common/crypto/digest.h"
 #include "common/proto/turn_cred.h"
 #include "turnd/core/flow.h"
 #include "turnd/core/nonce.h"
@@ -14,7 +13,6 @@
 #include "turnd/wire/stun_attr.h"
 #include "turnd/wire/stun_build.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 #define REALM "example.org"
@@ -128,13 +126,18 @@ static void open_scene(struct scene *s)
 
 	users[0].name = span_str("bob");
 	users[1].name = span_str("alice");
-	require(digest_md5(SPAN_LIT("alice:" REALM ":password"), users[1].key) == 0);
+	for (unsigned i = 0; i < 2; i++)
+		require(long_term_userhash(users[i].name, SPAN_LIT(REALM), users[i].hash));
+	for (unsigned by = ALGORITHM_MD5; by <= ALGORITHM_SHA256; by++)
+		require(long_term_key_make(by == ALGORITHM_MD5 ? &users[1].md5 : &users[1].sha256, by, users[1].name, SPAN_LIT(REALM),
+					   SPAN_LIT("password")));
 	broadcasts[0] = ep("5.6.7.255:0").ip;
 	own[0] = ep("9.9.9.9:3478");
 	*s = (struct scene){
 		.settings = {
 			.realm = SPAN_LIT(REALM), .rest_separator = ':', .secrets = secrets, .n_secrets = 2,
-			.users = users, .n_users = 2, .nonce_lifetime = 600, .lifetime_default = 600, .lifetime_max = 3600,
+			.users = users, .n_users = 2, .n_nonce_keys = NONCE_KEYS, .algorithms = ALGORITHMS_ALL, .rest_hashes = 3,
+			.nonce_lifetime = 600, .lifetime_default = 600, .lifetime_max = 3600,
 			.max_permissions = 6, .max_channels = 4,
 			.rates = { [RATE_REFUSAL] = { 1, 10 }, [RATE_BINDING] = { 5, 5 }, [RATE_BAD_INTEGRITY] = { 1, 3 } },
 			.policy = { .own_services = own, .n_own_services = 1, .directed_broadcasts = broadcasts,
@@ -236,26 +239,47 @@ static void add_attr(struct reader *r, struct scene *s, struct stun_builder *b)
 	}
 }
 
-/* Who signs: bits 0-2 of how. Bit 3: a nonce of long ago; bit 4: another realm; bit 5: somebody else's nonce. */
+/* Which algorithm: as an RFC 5389 client would, or as RFC 8489 clients do, with USERHASH too. */
+static enum password_algorithm add_user(struct scene *s, struct stun_builder *b, const char *user, uint8_t kind)
+{
+	uint8_t list[ALGORITHMS_VALUE], hash[SHA256_SIZE];
+	enum password_algorithm by = kind & 1 ? ALGORITHM_SHA256 : ALGORITHM_MD5;
+
+	if (kind & 2) {
+		require(long_term_userhash(span_str(user), s->settings.realm, hash));
+		stun_add(b, ATTR_USERHASH, span_of(hash, sizeof(hash)));
+	} else {
+		stun_add(b, ATTR_USERNAME, span_str(user));
+	}
+	if (kind & 1) {
+		stun_add(b, ATTR_PASSWORD_ALGORITHMS, span_of(list, password_algorithms_write(s->settings.algorithms, list)));
+		stun_add_u32(b, ATTR_PASSWORD_ALGORITHM, (uint32_t)by << 16);
+	}
+	return by;
+}
+
+/* Who signs: bits 0-2 of how. Bit 3: a nonce of long ago; bit 4: another realm; bit 5: somebody else's nonce; bits 6 and 7:
+ * see add_user(), where either means MESSAGE-INTEGRITY-SHA256. */
 static void sign(struct scene *s, struct stun_builder *b, const struct client_path *path, uint8_t how)
 {
 	static const char *const users[] = {
 		"alice", "alice", "1800001000:carol", "carol:1800000500", "1800000300", "1700000000:dave", "nobody", "1800001000:carol"
 	};
 	const char *user = users[how & 7];
-	char password[TURN_PASSWORD_SIZE] = "password", nonce[NONCE_SIZE], text[256];
+	char password[TURN_PASSWORD_SIZE] = "password", nonce[NONCE_SIZE];
 	struct ip_addr ip = how & 0x20 ? ep("1.2.3.4:1").ip : path->client.ip;
-	uint8_t key[MD5_SIZE];
+	size_t len = nonce_make(&s->settings, &ip, s->unix_now - (how & 8 ? 700 : 0), nonce);
+	enum password_algorithm by = add_user(s, b, user, how >> 6);
+	struct long_term_key key;
 
+	require(len > 0);
 	if ((how & 7) > 1)
-		require(turn_cred_password(how & 1 ? SPAN_LIT("old") : SPAN_LIT("new"), span_str(user), password) == 0);
-	require(nonce_make(s->settings.nonce_key, &ip, s->unix_now - (how & 8 ? 700 : 0), nonce));
-	stun_add(b, ATTR_USERNAME, span_str(user));
+		require(turn_cred_password_by(how & 2 ? TURN_HASH_SHA1 : TURN_HASH_SHA256, how & 1 ? SPAN_LIT("old") : SPAN_LIT("new"),
+					      span_str(user), password) == 0);
 	stun_add(b, ATTR_REALM, how & 0x10 ? SPAN_LIT("elsewhere") : s->settings.realm);
-	stun_add(b, ATTR_NONCE, span_of(nonce, sizeof(nonce)));
-	snprintf(text, sizeof(text), "%s:%s:%s", user, REALM, (how & 7) == 1 ? "wrong" : password);
-	require(digest_md5(span_str(text), key) == 0);
-	stun_add_integrity(b, span_of(key, sizeof(key)));
+	stun_add(b, ATTR_NONCE, span_of(nonce, len));
+	require(long_term_key_make(&key, by, span_str(user), SPAN_LIT(REALM), (how & 7) == 1 ? SPAN_LIT("wrong") : span_str(password)));
+	(how >> 6 ? stun_add_integrity_sha256 : stun_add_integrity)(b, long_term_key_span(&key));
 }
 
 static void act_request(struct reader *r, struct scene *s, const struct client_path *path)
@@ -334,6 +358,8 @@ static void act_settings(struct scene *s, uint8_t what)
 	case 11: s->settings.no_auth = !s->settings.no_auth; break;
 	case 12: s->settings.n_users = 2 - s->settings.n_users; break;
 	case 13: s->settings.rfc5766_channel_numbers = true; break;
+	case 14: s->settings.algorithms = 1 + (what >> 4) % ALGORITHMS_ALL; break;
+	case 15: s->settings.credential_max = 600 - s->settings.credential_max; break;
 	default: s->settings.fingerprint = !s->settings.fingerprint;
 	}
 	require(turn_server_settings(s->server, &s->settings));

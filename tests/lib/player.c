@@ -69,9 +69,32 @@ void player_sign_with(struct player *p, const char *user, const char *realm, con
 	stun_add_integrity(&p->b, span_of(key, sizeof(key)));
 }
 
+struct long_term_key player_key(const struct player *p)
+{
+	struct long_term_key key = { .len = p->sha256 ? SHA256_SIZE : MD5_SIZE };
+	char text[1024];
+
+	snprintf(text, sizeof(text), "%s:%s:%s", p->user, p->realm, p->password);
+	assert_int_equal((p->sha256 ? digest_sha256 : digest_md5)(span_str(text), key.bytes), 0);
+	return key;
+}
+
 void player_sign(struct player *p)
 {
-	player_sign_with(p, p->user, p->realm, p->nonce, p->password);
+	static const uint8_t both[] = { 0, 2, 0, 0, 0, 1, 0, 0 }, sha256[] = { 0, 2, 0, 0 };
+	struct long_term_key key;
+
+	if (!p->sha256) {
+		player_sign_with(p, p->user, p->realm, p->nonce, p->password);
+		return;
+	}
+	stun_add(&p->b, ATTR_USERNAME, span_str(p->user));
+	stun_add(&p->b, ATTR_REALM, span_str(p->realm));
+	stun_add(&p->b, ATTR_NONCE, span_str(p->nonce));
+	stun_add(&p->b, ATTR_PASSWORD_ALGORITHMS, span_of(both, sizeof(both)));
+	stun_add(&p->b, ATTR_PASSWORD_ALGORITHM, span_of(sha256, sizeof(sha256)));
+	key = player_key(p);
+	stun_add_integrity_sha256(&p->b, long_term_key_span(&key));
 }
 
 unsigned player_send_bytes(struct player *p, struct span bytes)

@@ -1,6 +1,7 @@
 #include "tests/lib/world.h"
 
 #include "common/crypto/digest.h"
+#include "common/proto/turn_cred.h"
 #include "turnd/wire/channel_data.h"
 #include "turnd/wire/stun_attr.h"
 
@@ -156,7 +157,12 @@ static void make_users(void)
 		char text[64];
 		static_users[i].name = span_str(names[i]);
 		snprintf(text, sizeof(text), "%s:%s:%s", names[i], REALM, PASSWORD);
-		assert_int_equal(digest_md5(span_str(text), static_users[i].key), 0);
+		assert_int_equal(digest_md5(span_str(text), static_users[i].md5.bytes), 0);
+		assert_int_equal(digest_sha256(span_str(text), static_users[i].sha256.bytes), 0);
+		static_users[i].md5.len = MD5_SIZE;
+		static_users[i].sha256.len = SHA256_SIZE;
+		snprintf(text, sizeof(text), "%s:%s", names[i], REALM);
+		assert_int_equal(digest_sha256(span_str(text), static_users[i].hash), 0);
 	}
 }
 
@@ -168,7 +174,8 @@ struct world *world_new(void)
 	make_users();
 	w->settings = (struct turn_settings){
 		.realm = SPAN_LIT(REALM), .rest_separator = ':', .secrets = secrets, .n_secrets = 1,
-		.users = static_users, .n_users = 2, .nonce_key = { 1, 2, 3 }, .nonce_lifetime = 600,
+		.users = static_users, .n_users = 2, .nonce_keys = { { 1, 2, 3 } }, .n_nonce_keys = 1, .nonce_lifetime = 600,
+		.algorithms = ALGORITHMS_ALL, .rest_hashes = 1 << TURN_HASH_SHA1,
 		.lifetime_default = 600, .lifetime_max = 3600, .max_permissions = 1024, .max_channels = 256,
 		.rates = RATES_DEFAULT,
 	};

@@ -39,6 +39,7 @@ struct player {
 	struct world *w;
 	struct client_path path;
 	char user[600], password[64], realm[64], nonce[128];
+	bool sha256;			/* signs as RFC 8489 clients do */
 	struct stun_builder b;
 	uint8_t *out;			/* PLAYER_OUT bytes: the request being built, or the last one sent */
 	size_t out_len;
@@ -94,8 +95,9 @@ void player_rest(struct player *p, const char *secret, const char *user);	/* a T
 
 /* --- a request, piece by piece; the ends return its code ------------------------------------------------------- */
 struct stun_builder *player_begin(struct player *p, uint16_t method, enum stun_class cls);	/* a new transaction */
-void player_sign(struct player *p);		/* USERNAME, REALM, NONCE and MESSAGE-INTEGRITY */
+void player_sign(struct player *p);		/* USERNAME, REALM, NONCE and an integrity */
 void player_sign_with(struct player *p, const char *user, const char *realm, const char *nonce, const char *password);
+struct long_term_key player_key(const struct player *p);
 unsigned player_send(struct player *p);		/* as it stands */
 unsigned player_send_signed(struct player *p);
 unsigned player_again(struct player *p);	/* the very same bytes once more */

@@ -86,7 +86,7 @@ void allocation_free(struct allocation *a)
 		quota_give(a->quota, a->quota_user);
 	perm_close(&a->permissions);
 	channel_close(&a->channels);
-	secret_wipe(a->who.key, sizeof(a->who.key));
+	secret_wipe(&a->who.key, sizeof(a->who.key));
 	free(a);
 }
 

@@ -29,6 +29,7 @@ struct allocation {
 	struct channel_table channels;
 	struct identity who;		/* its spans point into user[] */
 	char nonce[NONCE_SIZE];		/* the last good one */
+	uint8_t nonce_len;
 	struct quota *quota;		/* which quota_user belongs to */
 	struct quota_user *quota_user;	/* NULL: not counted */
 	uint64_t id;

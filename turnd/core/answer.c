@@ -39,6 +39,15 @@ static void begin(struct stun_builder *b, uint8_t mem[ANSWER_MAX], const struct 
 		stun_add_error(b, code, span_str(reason));
 }
 
+/* Of the kind that the request had. */
+static void add_integrity(struct stun_builder *b, const struct request *r)
+{
+	if (auth_by_sha256(r->s->settings, r->m))
+		stun_add_integrity_sha256(b, long_term_key_span(&r->who.key));
+	else
+		stun_add_integrity(b, long_term_key_span(&r->who.key));
+}
+
 static void finish(struct stun_builder *b, const struct request *r, unsigned code)
 {
 	const struct turn_settings *set = r->s->settings;
@@ -48,7 +57,7 @@ static void finish(struct stun_builder *b, const struct request *r, unsigned cod
 	if (set->software_attribute && r->authenticated)
 		stun_add(b, ATTR_SOFTWARE, SPAN_LIT("turnd"));
 	if (r->authenticated && !set->no_auth)
-		stun_add_integrity(b, span_of(r->who.key, MD5_SIZE));
+		add_integrity(b, r);
 	if (r->m->fingerprint || set->fingerprint)
 		stun_add_fingerprint(b);
 	message = stun_end(b);
@@ -65,14 +74,18 @@ static void finish(struct stun_builder *b, const struct request *r, unsigned cod
 static void add_challenge(struct stun_builder *b, const struct request *r)
 {
 	const struct turn_settings *set = r->s->settings;
+	uint8_t algorithms[ALGORITHMS_VALUE];
 	char nonce[NONCE_SIZE];
+	size_t len = nonce_make(set, &r->path->client.ip, r->unix_now, nonce);
 
-	if (!nonce_make(set->nonce_key, &r->path->client.ip, r->unix_now, nonce)) {
+	if (len == 0) {
 		b->failed = true;
 		return;
 	}
 	stun_add(b, ATTR_REALM, set->realm);
-	stun_add(b, ATTR_NONCE, span_of(nonce, sizeof(nonce)));
+	stun_add(b, ATTR_NONCE, span_of(nonce, len));
+	if (set->algorithms & ALGORITHM_SHA256)
+		stun_add(b, ATTR_PASSWORD_ALGORITHMS, span_of(algorithms, password_algorithms_write(set->algorithms, algorithms)));
 }
 
 static void add_allocation(struct stun_builder *b, const struct request *r, uint32_t lifetime)

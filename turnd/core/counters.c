@@ -27,7 +27,7 @@ _Static_assert(sizeof(policy_rule_names) / sizeof(char *) == POLICY_N + 1, "a na
 
 const char *const auth_failure_names[] = {
 	"ok", "no_integrity", "incomplete", "foreign_nonce", "stale_nonce", "realm", "algorithm", "unknown_user",
-	"expired", "bad_integrity", "other_user", NULL
+	"expired", "too_long_lived", "bad_integrity", "other_user", NULL
 };
 _Static_assert(sizeof(auth_failure_names) / sizeof(char *) == AUTH_N + 1, "a name for each failure");
 

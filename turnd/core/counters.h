@@ -39,7 +39,7 @@ enum policy_rule {		/* turn-contract section 6; peer_policy.h */
 
 enum auth_failure {		/* why a request was not authenticated; 441 by another user included */
 	AUTH_OK, AUTH_NO_INTEGRITY, AUTH_INCOMPLETE, AUTH_FOREIGN_NONCE, AUTH_STALE_NONCE, AUTH_REALM, AUTH_ALGORITHM,
-	AUTH_UNKNOWN_USER, AUTH_EXPIRED, AUTH_BAD_INTEGRITY, AUTH_OTHER_USER, AUTH_N
+	AUTH_UNKNOWN_USER, AUTH_EXPIRED, AUTH_TOO_LONG, AUTH_BAD_INTEGRITY, AUTH_OTHER_USER, AUTH_N
 };
 
 enum turn_leg { LEG_CLIENT, LEG_PEER, LEG_N };

@@ -8,10 +8,12 @@
 #include "common/base/clock.h"
 #include "common/base/endpoint.h"
 #include "common/base/rate_limit.h"
+#include "turnd/core/long_term.h"
 
 struct turn_user {			/* a long-term user of the configuration */
 	struct span name;
-	uint8_t key[16];		/* MD5(name:realm:password), RFC 8489 section 9.2.2 */
+	struct long_term_key md5, sha256;	/* of which one may be missing */
+	uint8_t hash[SHA256_SIZE];		/* USERHASH */
 };
 
 enum rate_kind {			/* what one source may do so often: turn-contract section 9 */
@@ -35,6 +37,8 @@ struct policy_settings {		/* turn-contract section 6 */
 	size_t n_directed_broadcasts;
 };
 
+enum { NONCE_KEYS = 2, NONCE_KEY_SIZE = 32 };
+
 struct quota;				/* quota.h: process-wide, behind a mutex of its own; checked at Allocate only */
 
 struct turn_settings {
@@ -46,9 +50,13 @@ struct turn_settings {
 	bool strict_expiry;
 	const struct span *secrets;	/* TURN REST secrets, newest first; at most 8 */
 	size_t n_secrets;
+	unsigned rest_hashes;		/* their passwords are made with: 1 << enum turn_hash, both if there is doubt */
+	uint32_t credential_max;	/* seconds that a credential may be good for, D-T4; 0: any time */
+	unsigned algorithms;		/* enum password_algorithm: what challenges offer; MD5 alone: as RFC 5389 was */
 	const struct turn_user *users;
 	size_t n_users;
-	uint8_t nonce_key[32];
+	uint8_t nonce_keys[NONCE_KEYS][NONCE_KEY_SIZE];	/* the first makes nonces, all are accepted */
+	unsigned n_nonce_keys;
 	uint32_t nonce_lifetime;	/* seconds; 0: never stale */
 	uint32_t lifetime_default, lifetime_max;	/* seconds: 600, 3600 */
 	unsigned max_permissions, max_channels;		/* per allocation: 1024, 256 */

@@ -149,10 +149,11 @@ static bool authenticate(struct request *r)
 		return true;
 	}
 	if (r->allocation != NULL) {
-		owner = (struct auth_owner){ &r->allocation->who, r->allocation->nonce };
+		owner = (struct auth_owner){ &r->allocation->who, span_of(r->allocation->nonce, r->allocation->nonce_len) };
 		q.owner = &owner;
 	}
-	q.refuse = r->m->integrity.len > 0 && !rate_limit_allows(&s->rates, client, RATE_BAD_INTEGRITY, bad, r->now);
+	q.refuse = r->m->integrity.len + r->m->integrity_sha256.len > 0 &&
+		!rate_limit_allows(&s->rates, client, RATE_BAD_INTEGRITY, bad, r->now);
 	result = auth_check(&s->auth, &q, &r->who);
 	count_add(&s->counters.auth_failures[result.failure], 1);
 	if (result.nonce_ours)
@@ -180,8 +181,11 @@ static struct outcome run_method(struct request *r)
 static void remember_nonce(struct request *r)
 {
 	struct span nonce;
-	if (r->allocation != NULL && stun_find(r->m, ATTR_NONCE, &nonce) && nonce.len == NONCE_SIZE)
-		memcpy(r->allocation->nonce, nonce.p, NONCE_SIZE);
+
+	if (r->allocation == NULL || !stun_find(r->m, ATTR_NONCE, &nonce) || nonce.len > NONCE_SIZE)
+		return;
+	memcpy(r->allocation->nonce, nonce.p, nonce.len);
+	r->allocation->nonce_len = (uint8_t)nonce.len;
 }
 
 static void handle_authenticated(struct request *r)
@@ -226,7 +230,7 @@ static void handle_request(struct request *r)
 		else
 			handle_authenticated(r);
 	}
-	secret_wipe(r->who.key, sizeof(r->who.key));
+	secret_wipe(&r->who.key, sizeof(r->who.key));
 }
 
 static bool method_of(uint16_t number, enum turn_method *method)

@@ -118,19 +118,34 @@ enum stun_result stun_parse(struct stun_msg *m, struct span in)
 	return parse_attrs(m, body);
 }
 
+/* The MAC is made as if its attribute were the last one: the header's length ends with it. */
+static size_t covered_by(const struct stun_msg *m, struct span mac, uint8_t header[STUN_HEADER], struct span parts[2])
+{
+	size_t covered = (size_t)(mac.p - m->whole.p) - STUN_ATTR_HEADER;
+
+	memcpy(header, m->whole.p, STUN_HEADER);
+	store_u16(header + 2, (uint16_t)(covered + STUN_ATTR_HEADER + mac.len - STUN_HEADER));
+	parts[0] = span_of(header, STUN_HEADER);
+	parts[1] = span_of(m->whole.p + STUN_HEADER, covered - STUN_HEADER);
+	return 2;
+}
+
 bool stun_integrity_ok(const struct stun_msg *m, struct span key)
 {
 	uint8_t header[STUN_HEADER], mac[SHA1_SIZE];
-	size_t covered;
+	struct span parts[2];
 
-	if (m->integrity.len != SHA1_SIZE)
-		return false;
-	/* The MAC is made as if its attribute were the last one: header length up to and with it. */
-	covered = (size_t)(m->integrity.p - m->whole.p) - STUN_ATTR_HEADER;
-	memcpy(header, m->whole.p, sizeof(header));
-	store_u16(header + 2, (uint16_t)(covered + STUN_ATTR_HEADER + SHA1_SIZE - STUN_HEADER));
-	const struct span parts[] = {
-		span_of(header, sizeof(header)), span_of(m->whole.p + STUN_HEADER, covered - STUN_HEADER)
-	};
-	return hmac_sha1(key, parts, 2, mac) == 0 && digest_equal(mac, m->integrity.p, SHA1_SIZE);
+	return m->integrity.len == SHA1_SIZE &&
+	       hmac_sha1(key, parts, covered_by(m, m->integrity, header, parts), mac) == 0 &&
+	       digest_equal(mac, m->integrity.p, SHA1_SIZE);
+}
+
+bool stun_integrity_sha256_ok(const struct stun_msg *m, struct span key)
+{
+	uint8_t header[STUN_HEADER], mac[SHA256_SIZE];
+	struct span parts[2];
+
+	return m->integrity_sha256.len == SHA256_SIZE &&
+	       hmac_sha256(key, parts, covered_by(m, m->integrity_sha256, header, parts), mac) == 0 &&
+	       digest_equal(mac, m->integrity_sha256.p, SHA256_SIZE);
 }

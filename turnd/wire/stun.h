@@ -53,6 +53,9 @@ bool stun_find(const struct stun_msg *m, uint16_t type, struct span *value);
 /* Is MESSAGE-INTEGRITY there, and made with this key? Constant-time comparison. */
 bool stun_integrity_ok(const struct stun_msg *m, struct span key);
 
+/* MESSAGE-INTEGRITY-SHA256 likewise; a shortened one never is: TURN defines no truncation (RFC 8489 section 14.6). */
+bool stun_integrity_sha256_ok(const struct stun_msg *m, struct span key);
+
 /* The 14-bit message type. */
 uint16_t stun_type(uint16_t method, enum stun_class cls);
 

@@ -85,6 +85,17 @@ void stun_add_integrity(struct stun_builder *b, struct span key)
 		b->failed = true;
 }
 
+void stun_add_integrity_sha256(struct stun_builder *b, struct span key)
+{
+	size_t covered = b->len;
+	uint8_t *p = add_attr(b, ATTR_MESSAGE_INTEGRITY_SHA256, SHA256_SIZE);
+	if (p == NULL)
+		return;
+	const struct span part = span_of(b->p, covered);
+	if (hmac_sha256(key, &part, 1, p) < 0)
+		b->failed = true;
+}
+
 void stun_add_fingerprint(struct stun_builder *b)
 {
 	size_t covered = b->len;

@@ -29,6 +29,7 @@ void stun_add_error(struct stun_builder *b, unsigned code, struct span reason);
 /* ADDRESS-ERROR-CODE (RFC 8656 section 18.13), without a reason. family: 4 or 6. */
 void stun_add_address_error(struct stun_builder *b, uint8_t family, unsigned code);
 void stun_add_integrity(struct stun_builder *b, struct span key);	/* fails too if the library has no memory */
+void stun_add_integrity_sha256(struct stun_builder *b, struct span key);
 void stun_add_fingerprint(struct stun_builder *b);
 
 struct span stun_end(const struct stun_builder *b);	/* the message, inside mem; empty if it failed */

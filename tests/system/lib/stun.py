@@ -14,17 +14,21 @@ REQUEST, INDICATION, SUCCESS, ERROR = 0x000, 0x010, 0x100, 0x110
 MAPPED_ADDRESS, USERNAME, MESSAGE_INTEGRITY, ERROR_CODE, UNKNOWN_ATTRIBUTES = 0x0001, 0x0006, 0x0008, 0x0009, 0x000A
 CHANNEL_NUMBER, LIFETIME, XOR_PEER_ADDRESS, DATA_ATTR, REALM, NONCE = 0x000C, 0x000D, 0x0012, 0x0013, 0x0014, 0x0015
 XOR_RELAYED_ADDRESS, REQUESTED_ADDRESS_FAMILY, EVEN_PORT, REQUESTED_TRANSPORT = 0x0016, 0x0017, 0x0018, 0x0019
+MESSAGE_INTEGRITY_SHA256, PASSWORD_ALGORITHM, USERHASH, PASSWORD_ALGORITHMS = 0x001C, 0x001D, 0x001E, 0x8002
 DONT_FRAGMENT, XOR_MAPPED_ADDRESS, RESERVATION_TOKEN, SOFTWARE, FINGERPRINT = 0x001A, 0x0020, 0x0022, 0x8022, 0x8028
 UDP = struct.pack(">B3x", 17)
 
 
-def rest_credential(secret, name="", ttl=3600):
+MD5, SHA256 = 1, 2      # password algorithms, RFC 8489 section 18.5
+
+
+def rest_credential(secret, name="", ttl=3600, by=hashlib.sha1):
     user = f"{int(time.time()) + ttl}" + (f":{name}" if name else "")
-    return user, base64.b64encode(hmac.new(secret.encode(), user.encode(), hashlib.sha1).digest()).decode()
+    return user, base64.b64encode(hmac.new(secret.encode(), user.encode(), by).digest()).decode()
 
 
-def long_term_key(user, realm, password):
-    return hashlib.md5(f"{user}:{realm}:{password}".encode()).digest()
+def long_term_key(user, realm, password, by=hashlib.md5):
+    return by(f"{user}:{realm}:{password}".encode()).digest()
 
 
 def attribute(kind, value):
@@ -44,13 +48,15 @@ def plain_address(value, tid):
     return socket.inet_ntop(family, raw), struct.unpack(">H", value[2:4])[0] ^ (COOKIE >> 16)
 
 
-def build(method, cls, attrs=(), tid=None, key=None, fingerprint=False):
+def build(method, cls, attrs=(), tid=None, key=None, fingerprint=False, sha256=False):
     tid = tid or os.urandom(12)
     body = b"".join(attribute(k, v) for k, v in attrs)
 
     def head(extra):
         return struct.pack(">HHI", method | cls, len(body) + extra, COOKIE) + tid
-    if key is not None:
+    if key is not None and sha256:
+        body += attribute(MESSAGE_INTEGRITY_SHA256, hmac.new(key, head(36) + body, hashlib.sha256).digest())
+    elif key is not None:
         body += attribute(MESSAGE_INTEGRITY, hmac.new(key, head(24) + body, hashlib.sha1).digest())
     if fingerprint:
         body += attribute(FINGERPRINT, struct.pack(">I", zlib.crc32(head(8) + body) ^ 0x5354554E))
@@ -82,15 +88,18 @@ class Message:
         return v[2] * 100 + v[3] if v else None
 
     def signed_by(self, key):
+        """By MESSAGE-INTEGRITY, or by MESSAGE-INTEGRITY-SHA256; never by both."""
+        good = []
         for k, v, at in self.attrs:
-            if k == MESSAGE_INTEGRITY:
-                head = self.raw[:2] + struct.pack(">H", at + 24 - 20) + self.raw[4:at]
-                return hmac.compare_digest(v, hmac.new(key, head, hashlib.sha1).digest())
-        return False
+            if k in (MESSAGE_INTEGRITY, MESSAGE_INTEGRITY_SHA256):
+                head = self.raw[:2] + struct.pack(">H", at + 4 + len(v) - 20) + self.raw[4:at]
+                by = hashlib.sha1 if k == MESSAGE_INTEGRITY else hashlib.sha256
+                good.append(hmac.compare_digest(v, hmac.new(key, head, by).digest()))
+        return good == [True]
 
 
 class TurnClient:
-    """A UDP client with one long-term credential."""
+    """A UDP client with one long-term credential, as of RFC 5389."""
 
     def __init__(self, server, user=None, password=None, bind=None, timeout=5):
         self.server = server
@@ -165,3 +174,31 @@ class TurnClient:
 
     def send_channel(self, number, payload):
         self.send_raw(struct.pack(">HH", number, len(payload)) + payload)
+
+
+class ModernClient(TurnClient):
+    """As of RFC 8489: takes the first algorithm that is offered, signs with SHA-256, hides its name if asked to."""
+
+    def _learn(self, challenge):
+        super()._learn(challenge)
+        nonce = self.nonce.decode()
+        assert nonce.startswith("obMatJos2"), nonce
+        bits = int.from_bytes(base64.b64decode(nonce[9:13]), "big")
+        # RFC 8489 calls the leftmost of the 24 bits 0; its appendix and libjuice the rightmost.
+        assert bool(bits & 1 << 23) == bool(bits & 1) and bool(bits & 1 << 22) == bool(bits & 2), hex(bits)
+        self.anonymous = bool(bits & 2)
+        self.offered = challenge.get(PASSWORD_ALGORITHMS)
+        assert bits & 1 and self.offered, "password algorithms are announced"
+        self.algorithm = struct.unpack(">H", self.offered[:2])[0]
+        by = {MD5: hashlib.md5, SHA256: hashlib.sha256}[self.algorithm]
+        self.key = long_term_key(self.user, self.realm.decode(), self.password, by)
+
+    def credentials(self):
+        name = (USERNAME, self.user.encode())
+        if self.anonymous:
+            name = (USERHASH, hashlib.sha256(f"{self.user}:{self.realm.decode()}".encode()).digest())
+        return [name, (REALM, self.realm), (NONCE, self.nonce), (PASSWORD_ALGORITHMS, self.offered),
+                (PASSWORD_ALGORITHM, struct.pack(">HH", self.algorithm, 0))]
+
+    def signed(self, method, attrs=(), tid=None):
+        return build(method, REQUEST, [*attrs, *self.credentials()], tid, self.key, sha256=True)

@@ -113,7 +113,9 @@ static void a_configuration_of_coturn_is_taken(void **state)
 		  "stale-nonce\nrelay-threads=3\nno-cli\n");
 	assert_int_equal(r.verdict, OPTIONS_RUN);
 	assert_string_equal(r.said, ":12: warning: no-cli: ignored; the admin listener (admin-ip, admin-port) has /healthz /readyz "
-				    "/metrics /status\n");
+				    "/metrics /status\n"
+				    ":8: warning: user: has a key for MD5 only, and RFC 8489 clients will try SHA-256: give the "
+				    "password, or a key of 64 digits, or say password-algorithms = md5\n");
 	assert_int_equal(r.config.threads, 3);
 	assert_int_equal(r.config.stale_nonce, SECONDS(600));
 	assert_true(r.config.fingerprint);
@@ -178,20 +180,30 @@ static struct turnd_settings *settings(struct run *r, const char *lines)
 
 static void users_have_the_key_of_the_rfc(void **state)
 {
-	uint8_t expected[16];
+	uint8_t expected[32];
 	struct run r;
 	struct turnd_settings *s = settings(&r, "realm=example.org\nuser=alice:pass:word\n"
-						"user=bob:0x000102030405060708090a0b0c0d0E0F\nuser=carol:0x12\n");
+						"user=bob:0x000102030405060708090a0b0c0d0E0F\nuser=carol:0x12\n"
+						"user=dave:0x000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f\n");
 	(void)state;
 
-	assert_int_equal(s->turn.n_users, 3);
+	assert_int_equal(s->turn.n_users, 4);
 	assert_true(span_eq_str(s->turn.users[0].name, "alice"));
 	digest_md5(SPAN_LIT("alice:example.org:pass:word"), expected);
-	assert_memory_equal(s->turn.users[0].key, expected, 16);
+	assert_memory_equal(s->turn.users[0].md5.bytes, expected, 16);
 	for (uint8_t i = 0; i < 16; i++)
-		assert_int_equal(s->turn.users[1].key[i], i);
+		assert_int_equal(s->turn.users[1].md5.bytes[i], i);
 	digest_md5(SPAN_LIT("carol:example.org:0x12"), expected);
-	assert_memory_equal(s->turn.users[2].key, expected, 16);
+	assert_memory_equal(s->turn.users[2].md5.bytes, expected, 16);
+	digest_sha256(SPAN_LIT("alice:example.org:pass:word"), expected);
+	assert_memory_equal(s->turn.users[0].sha256.bytes, expected, 32);
+	digest_sha256(SPAN_LIT("bob:example.org"), expected);
+	assert_memory_equal(s->turn.users[1].hash, expected, 32);
+	for (uint8_t i = 0; i < 32; i++)
+		assert_int_equal(s->turn.users[3].sha256.bytes[i], i);
+	assert_int_equal(s->turn.users[0].md5.len + s->turn.users[1].md5.len, 32);
+	assert_int_equal(s->turn.users[1].sha256.len + s->turn.users[3].md5.len, 0);
+	assert_non_null(strstr(r.said, "user: "));		/* bob's key is for MD5 only: RFC 8489 clients fail */
 	turnd_settings_free(s);
 	end(&r);
 }
@@ -211,9 +223,60 @@ static void secrets_come_from_options_and_from_a_file(void **state)
 	assert_true(span_eq_str(s->turn.secrets[0], "first"));
 	assert_true(span_eq_str(s->turn.secrets[1], "second"));
 	assert_true(span_eq_str(s->turn.secrets[2], "third"));
-	assert_int_not_equal(s->turn.nonce_key[0], 1);
+	assert_int_not_equal(s->turn.nonce_keys[0][0], 1);
+	assert_int_equal(s->turn.n_nonce_keys, 1);
 	turnd_settings_free(s);
 	end(&r);
+}
+
+static void nonce_secrets_are_two_at_most_the_newest_first(void **state)
+{
+	uint8_t expected[32];
+	struct run r;
+	struct turnd_settings *s = settings(&r, "user=a:b\nstateless-nonce-secret=new\nstateless-nonce-secret=old\n");
+	(void)state;
+	assert_int_equal(s->turn.n_nonce_keys, 2);
+	digest_sha256(SPAN_LIT("new"), expected);
+	assert_memory_equal(s->turn.nonce_keys[0], expected, 32);
+	digest_sha256(SPAN_LIT("old"), expected);
+	assert_memory_equal(s->turn.nonce_keys[1], expected, 32);
+	turnd_settings_free(s);
+	end(&r);
+	s = settings(&r, "user=a:b\n");
+	assert_int_equal(s->turn.nonce_keys[0][0], 1);			/* the process's own */
+	assert_int_equal(s->turn.n_nonce_keys, 1);
+	turnd_settings_free(s);
+	end(&r);
+	start(&r, "user=a:b\nstateless-nonce-secret=1\nstateless-nonce-secret=2\nstateless-nonce-secret=3\n");
+	assert_int_equal(r.verdict, OPTIONS_EXIT_BAD);
+	assert_non_null(strstr(r.said, "more than 2 secrets"));
+	end(&r);
+}
+
+static void algorithms_and_limits_of_credentials_are_as_configured(void **state)
+{
+	static const struct { const char *lines; unsigned algorithms, hashes, max, rate, burst; } cases[] = {
+		{ "", ALGORITHMS_ALL, 1, 0, 100, 500 },
+		{ "password-algorithms=md5\nrest-hash=sha256\ncredential-max-lifetime=24h\nunauthorized-ratelimit-rps=7\n",
+		  ALGORITHM_MD5, 2, 86400, 7, 35 },
+		{ "password-algorithms=sha256\nrest-hash=both\nunauthorized-ratelimit=no\n", ALGORITHM_SHA256, 3, 0, 0, 500 },
+		{ "password-algorithms=both\nrest-hash=sha1\nunauthorized-ratelimit\n", ALGORITHMS_ALL, 1, 0, 100, 500 },
+	};
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		char lines[256];
+		struct run r;
+		struct turnd_settings *s;
+		snprintf(lines, sizeof(lines), "user=a:b\n%s", cases[i].lines);
+		s = settings(&r, lines);
+		assert_int_equal(s->turn.algorithms, cases[i].algorithms);
+		assert_int_equal(s->turn.rest_hashes, cases[i].hashes);
+		assert_int_equal(s->turn.credential_max, cases[i].max);
+		assert_int_equal(s->turn.rates[RATE_REFUSAL].per_second, cases[i].rate);
+		assert_int_equal(s->turn.rates[RATE_REFUSAL].burst, cases[i].burst);
+		turnd_settings_free(s);
+		end(&r);
+	}
 }
 
 static void ranges_have_both_ends(void **state)
@@ -300,6 +363,8 @@ int main(void)
 		cmocka_unit_test(without_secret_loopback_serves_binding_only),
 		cmocka_unit_test(users_have_the_key_of_the_rfc),
 		cmocka_unit_test(secrets_come_from_options_and_from_a_file),
+		cmocka_unit_test(nonce_secrets_are_two_at_most_the_newest_first),
+		cmocka_unit_test(algorithms_and_limits_of_credentials_are_as_configured),
 		cmocka_unit_test(ranges_have_both_ends),
 		cmocka_unit_test(listening_and_admin_addresses_are_no_peers),
 		cmocka_unit_test(relay_addresses_follow_the_listeners_and_external_ip),

@@ -29,6 +29,10 @@ static void the_password_is_over_the_user_name_as_it_was_sent(void **state)
 	(void)state;
 	assert_int_equal(turn_cred_password(secret, span_str("alice:1700003600"), password), 0);
 	assert_string_equal(password, "C0w168Z/3aGAcZF2msbwUNZoOwg=");
+	assert_int_equal(turn_cred_password_by(TURN_HASH_SHA1, secret, span_str("alice:1700003600"), password), 0);
+	assert_string_equal(password, "C0w168Z/3aGAcZF2msbwUNZoOwg=");
+	assert_int_equal(turn_cred_password_by(TURN_HASH_SHA256, secret, span_str("alice:1700003600"), password), 0);
+	assert_string_equal(password, "fjFZBRuT9SW07c5xVO7h2iLn5b4IhXwddyTg9EEkf00=");
 }
 
 static void a_name_that_could_forge_an_expiry_is_refused(void **state)

@@ -52,6 +52,21 @@ static const uint8_t request_long_term[] = {	/* section 2.4 */
 	0x8c, 0xa8, 0x96, 0x66
 };
 
+/* RFC 8489 appendix B.1 with its verified erratum: PASSWORD-ALGORITHM is in it, and the length is 0x90. */
+static const uint8_t request_sha256[] = {
+	0x00, 0x01, 0x00, 0x90, 0x21, 0x12, 0xa4, 0x42, 0x78, 0xad, 0x34, 0x33, 0xc6, 0xad, 0x72, 0xc0,
+	0x29, 0xda, 0x41, 0x2e, 0x00, 0x1e, 0x00, 0x20, 0x4a, 0x3c, 0xf3, 0x8f, 0xef, 0x69, 0x92, 0xbd,
+	0xa9, 0x52, 0xc6, 0x78, 0x04, 0x17, 0xda, 0x0f, 0x24, 0x81, 0x94, 0x15, 0x56, 0x9e, 0x60, 0xb2,
+	0x05, 0xc4, 0x6e, 0x41, 0x40, 0x7f, 0x17, 0x04, 0x00, 0x15, 0x00, 0x29, 0x6f, 0x62, 0x4d, 0x61,
+	0x74, 0x4a, 0x6f, 0x73, 0x32, 0x41, 0x41, 0x41, 0x43, 0x66, 0x2f, 0x2f, 0x34, 0x39, 0x39, 0x6b,
+	0x39, 0x35, 0x34, 0x64, 0x36, 0x4f, 0x4c, 0x33, 0x34, 0x6f, 0x4c, 0x39, 0x46, 0x53, 0x54, 0x76,
+	0x79, 0x36, 0x34, 0x73, 0x41, 0x00, 0x00, 0x00, 0x00, 0x14, 0x00, 0x0b, 0x65, 0x78, 0x61, 0x6d,
+	0x70, 0x6c, 0x65, 0x2e, 0x6f, 0x72, 0x67, 0x00, 0x00, 0x1d, 0x00, 0x04, 0x00, 0x02, 0x00, 0x00,
+	0x00, 0x1c, 0x00, 0x20, 0xb5, 0xc7, 0xbf, 0x00, 0x5b, 0x6c, 0x52, 0xa2, 0x1c, 0x51, 0xc5, 0xe8,
+	0x92, 0xf8, 0x19, 0x24, 0x13, 0x62, 0x96, 0xcb, 0x92, 0x7c, 0x43, 0x14, 0x93, 0x09, 0x27, 0x8c,
+	0xc6, 0x51, 0x8e, 0x65
+};
+
 #define SHORT_TERM_KEY SPAN_LIT("VOkJxbRl1RmTxUk/WvJxBt")
 #define MATRIX "\xe3\x83\x9e\xe3\x83\x88\xe3\x83\xaa\xe3\x83\x83\xe3\x82\xaf\xe3\x82\xb9"
 
@@ -63,6 +78,7 @@ static const struct vector {
 	{ "response over IPv4", { response_ipv4, sizeof(response_ipv4) } },
 	{ "response over IPv6", { response_ipv6, sizeof(response_ipv6) } },
 	{ "request with long-term credentials", { request_long_term, sizeof(request_long_term) } },
+	{ "request with SHA-256", { request_sha256, sizeof(request_sha256) } },
 };
 enum { N_VECTORS = sizeof(vectors) / sizeof(vectors[0]) };
 
@@ -158,6 +174,56 @@ static void rfc5769_long_term_request_is_built_byte_for_byte(void **state)
 	stun_add(&b, ATTR_REALM, span_str("example.org"));
 	stun_add_integrity(&b, span_of(key, sizeof(key)));
 	assert_true(span_eq(stun_end(&b), vectors[3].bytes));
+}
+
+static void rfc8489_request_is_understood_and_built_byte_for_byte(void **state)
+{
+	struct stun_msg m = parsed(request_sha256, sizeof(request_sha256));
+	uint8_t mem[sizeof(request_sha256)], key[SHA256_SIZE], hash[SHA256_SIZE];
+	struct stun_builder b;
+	struct span value;
+	(void)state;
+	assert_int_equal(digest_sha256(span_str(MATRIX ":example.org:TheMatrIX"), key), 0);
+	assert_int_equal(digest_sha256(span_str(MATRIX ":example.org"), hash), 0);
+	assert_int_equal(m.integrity.len, 0);
+	assert_true(stun_integrity_sha256_ok(&m, span_of(key, sizeof(key))));
+	assert_false(stun_integrity_ok(&m, span_of(key, sizeof(key))));
+	assert_true(stun_find(&m, ATTR_USERHASH, &value) && span_eq(value, span_of(hash, sizeof(hash))));
+	key[31] ^= 1;
+	assert_false(stun_integrity_sha256_ok(&m, span_of(key, sizeof(key))));
+	key[31] ^= 1;
+
+	stun_begin(&b, mem, sizeof(mem), STUN_BINDING, STUN_REQUEST, request_sha256 + 8);
+	stun_add(&b, ATTR_USERHASH, span_of(hash, sizeof(hash)));
+	stun_add(&b, ATTR_NONCE, span_str("obMatJos2AAACf//499k954d6OL34oL9FSTvy64sA"));
+	stun_add(&b, ATTR_REALM, span_str("example.org"));
+	stun_add_u32(&b, ATTR_PASSWORD_ALGORITHM, 2u << 16);
+	stun_add_integrity_sha256(&b, span_of(key, sizeof(key)));
+	assert_true(span_eq(stun_end(&b), vectors[4].bytes));
+	stun_add_integrity_sha256(&b, span_of(key, sizeof(key)));
+	assert_int_equal(stun_end(&b).len, 0);			/* no room for another */
+}
+
+/* Both cover all that stands before them, and the header's length is theirs (RFC 8489 section 14.6). */
+static void both_integrities_hold_in_one_message(void **state)
+{
+	uint8_t mem[160];
+	struct stun_builder b;
+	struct stun_msg m;
+	(void)state;
+	stun_begin(&b, mem, sizeof(mem), STUN_BINDING, STUN_REQUEST, request + 8);
+	stun_add(&b, ATTR_SOFTWARE, SPAN_LIT("test"));
+	stun_add_integrity(&b, SPAN_LIT("key"));
+	stun_add_integrity_sha256(&b, SPAN_LIT("key"));
+	stun_add_fingerprint(&b);
+	m = parsed(mem, stun_end(&b).len);
+	assert_true(stun_integrity_ok(&m, SPAN_LIT("key")) && stun_integrity_sha256_ok(&m, SPAN_LIT("key")) && m.fingerprint);
+	assert_false(stun_integrity_sha256_ok(&m, SPAN_LIT("kez")));
+	mem[STUN_HEADER + 8 + 4] ^= 1;				/* MESSAGE-INTEGRITY is covered too; so the fingerprint breaks */
+	b.len -= 8;
+	store_u16(mem + 2, (uint16_t)(b.len - STUN_HEADER));
+	m = parsed(mem, b.len);
+	assert_false(stun_integrity_sha256_ok(&m, SPAN_LIT("key")));
 }
 
 /* The other vectors pad with blanks, which we never do: their SOFTWARE is taken with its padding. */
@@ -418,6 +484,8 @@ int main(void)
 		cmocka_unit_test(rfc5769_responses_are_understood),
 		cmocka_unit_test(rfc5769_long_term_request_is_understood),
 		cmocka_unit_test(rfc5769_long_term_request_is_built_byte_for_byte),
+		cmocka_unit_test(rfc8489_request_is_understood_and_built_byte_for_byte),
+		cmocka_unit_test(both_integrities_hold_in_one_message),
 		cmocka_unit_test(rfc5769_responses_are_built_but_for_their_padding),
 		cmocka_unit_test(a_message_cut_anywhere_is_truncated),
 		cmocka_unit_test(bytes_behind_the_message_break_it),
