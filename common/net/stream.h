@@ -7,6 +7,7 @@
  *        asynchronously, never from inside another call. After `closed` the pointer is dead.
  * Thread: the loop's it was born on; stream_export()/stream_adopt() move it to another.
  * Memory: no read buffer while idle (one shared by the loop), no write buffer while nothing waits.
+ * Signals: the process ignores SIGPIPE (common/daemon does).
  */
 #ifndef COMMON_NET_STREAM_H
 #define COMMON_NET_STREAM_H
