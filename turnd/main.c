@@ -3,6 +3,7 @@
 #include "turnd/config.h"
 #include "turnd/io/report.h"
 #include "turnd/io/workers.h"
+#include "turnd/tools/tools.h"
 
 #include <stdlib.h>
 
@@ -73,7 +74,8 @@ int main(int argc, char **argv)
 {
 	static const struct service turnd = {
 		.name = "turnd", .purpose = "TURN server: relays media for WebRTC calls",
-		.options = turnd_options, .config_size = sizeof(struct turnd_config), .check = turnd_check,
+		.options = turnd_options, .config_size = sizeof(struct turnd_config), .commands = turnd_commands,
+		.check = turnd_check,
 		.start = start, .drain = drain, .drained = drained, .reload = reload, .stop = stop, .free = release,
 		.admin = { .ready = ready, .metrics = metrics, .status = status },
 	};

@@ -23,8 +23,7 @@ static bool host_valid(struct span h)
 	return true;
 }
 
-/* Cuts host[:port]; *port stays as it is when there is none. */
-static bool authority_split(struct span a, struct span *host, uint16_t *port)
+bool authority_split(struct span a, struct span *host, uint16_t *port)
 {
 	size_t colon = a.len;
 	uint64_t n;

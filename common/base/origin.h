@@ -19,6 +19,10 @@ struct origin {
  * http and https. */
 bool origin_parse(struct origin *o, struct span text, bool ws);
 
+/* Cuts host[:port]; *port stays as it is when there is none. False: not a host (a name, or an address, IPv6 in its
+ * brackets), or not a port. */
+bool authority_split(struct span authority, struct span *host, uint16_t *port);
+
 /* Is this host[:port] (a Host header, a parameter) that origin? Without a port the scheme's own is meant. */
 bool origin_is(const struct origin *o, struct span authority);
 

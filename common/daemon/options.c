@@ -174,6 +174,10 @@ static void name_argument(const struct options *o, const char *text, struct argu
 		if (a->row != NULL)
 			a->kind = ARG_OPTION;
 	}
+	if (text[0] == '-' && text[1] != '\0' && text[2] == '\0')
+		for (const struct option *row = o->table; row->name != NULL; row++)
+			if (row->flag == text[1])
+				*a = (struct argument){ .kind = ARG_OPTION, .name = span_str(row->name), .row = row };
 	for (size_t i = 0; a->row == NULL && i < sizeof(others) / sizeof(others[0]); i++)
 		if (span_eq_str(a->name, a->kind == ARG_STRAY ? others[i].flag : others[i].name)) {
 			a->kind = others[i].kind;

@@ -49,6 +49,7 @@ struct option {
 	const char *help;		/* one line */
 	const char *const *choices;	/* OPT_CHOICE: NULL-terminated */
 	const char *alias;		/* another long name, or NULL */
+	char flag;			/* the letter of its short form, "-u VALUE", or 0 */
 };
 
 #define OPTION_GROUP(heading) { .name = "", .kind = OPT_GROUP, .help = (heading) }
@@ -81,6 +82,7 @@ void options_warn(struct options *o, const char *name, size_t i, const char *sen
 bool options_given(const struct options *o, const char *name);	/* by any source but the default */
 
 void options_print_help(const char *daemon, const char *purpose, const struct option *table, struct buf *out);
+void options_print_rows(const struct option *table, struct buf *out);	/* the part of it that lists the options */
 /* In the syntax of a file; secrets as "***", what is not set as a comment. */
 void options_print_config(const struct option *table, const void *config, struct buf *out);
 

@@ -29,7 +29,7 @@ static const char *value_word(const struct option *row)
 
 static size_t left_width(const struct option *row)
 {
-	return strlen("  --") + strlen(row->name) + strlen(value_word(row)) + 2;
+	return strlen("  --") + (row->flag != 0 ? strlen("-u, ") : 0) + strlen(row->name) + strlen(value_word(row)) + 2;
 }
 
 /* Words of text from column `column` on, broken at WIDTH and continued at `indent`. Returns the column reached. */
@@ -70,7 +70,10 @@ static void print_row(const struct option *row, size_t indent, struct buf *out)
 	if (row->alias != NULL)
 		buf_addf(&text, "; also --%s", row->alias);
 
-	buf_addf(out, "  --%s%s", row->name, value_word(row));
+	buf_add_str(out, "  ");
+	if (row->flag != 0)
+		buf_addf(out, "-%c, ", row->flag);
+	buf_addf(out, "--%s%s", row->name, value_word(row));
 	if (column + 2 > indent) {
 		buf_add_byte(out, '\n');
 		column = 0;
@@ -96,13 +99,24 @@ static void print_dropped(const struct option *table, struct buf *out)
 		buf_add_byte(out, '\n');
 }
 
-void options_print_help(const char *daemon, const char *purpose, const struct option *table, struct buf *out)
+void options_print_rows(const struct option *table, struct buf *out)
 {
 	size_t indent = 0;
 
 	for (const struct option *row = table; row->name != NULL; row++)
 		if (option_has_field(row) && left_width(row) > indent && left_width(row) <= LEFT_MAX)
 			indent = left_width(row);
+	for (const struct option *row = table; row->name != NULL; row++) {
+		if (row->kind == OPT_GROUP)
+			buf_addf(out, "\n%s\n", row->help);
+		else if (option_has_field(row))
+			print_row(row, indent, out);
+	}
+	print_dropped(table, out);
+}
+
+void options_print_help(const char *daemon, const char *purpose, const struct option *table, struct buf *out)
+{
 	buf_addf(out, "%s - %s\n\nusage: %s [-c FILE] [--OPTION=VALUE ...]\n\n", daemon, purpose, daemon);
 	buf_addf(out, "The later beats the earlier: default, FILE (/etc/%s.conf if it exists; lines OPTION = VALUE),\n"
 		      "environment (the daemon's and the option's name in capitals, '_' for '-'), command line.\n", daemon);
@@ -112,13 +126,7 @@ void options_print_help(const char *daemon, const char *purpose, const struct op
 		    "  --print-config      print what is in effect, as a file, and end\n"
 		    "  --version           print the version, and end\n"
 		    "  -h, --help          print this, and end\n");
-	for (const struct option *row = table; row->name != NULL; row++) {
-		if (row->kind == OPT_GROUP)
-			buf_addf(out, "\n%s\n", row->help);
-		else if (option_has_field(row))
-			print_row(row, indent, out);
-	}
-	print_dropped(table, out);
+	options_print_rows(table, out);
 }
 
 void options_print_config(const struct option *table, const void *config, struct buf *out)

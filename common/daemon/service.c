@@ -7,6 +7,7 @@
 
 #include "common/base/log.h"
 #include "common/crypto/digest.h"
+#include "common/daemon/health.h"
 #include "common/daemon/notify.h"
 #include "common/daemon/process.h"
 #include "common/daemon/runtime.h"
@@ -315,6 +316,10 @@ static int print_help(const struct service *s)
 
 	buf_init(&out, 1 << 20);
 	options_print_help(s->name, s->purpose, s->options, &out);
+	buf_addf(&out, "\nCommands, each with a --help of its own\n  %s health      asks the running daemon's /readyz; exit status 0: "
+		       "ready, 1: not\n", s->name);
+	for (const struct service_command *c = s->commands; c != NULL && c->name != NULL; c++)
+		buf_addf(&out, "  %s %-10s  %s\n", s->name, c->name, c->purpose);
 	ok = !out.failed && fwrite(out.p, 1, out.len, stdout) == out.len && fflush(stdout) == 0;
 	buf_close(&out);
 	return ok ? 0 : EXIT_START;
@@ -366,12 +371,37 @@ static void argv_free(int argc, char **argv)
 	free(argv);
 }
 
+static const char *default_file(const struct service *s, char out[64])
+{
+	snprintf(out, 64, "/etc/%s.conf", s->name);
+	return out;
+}
+
 static enum options_verdict load(struct options **o, char **argv, void *config)
 {
-	char default_file[64];
+	char file[64];
 
-	snprintf(default_file, sizeof(default_file), "/etc/%s.conf", run.s->name);
-	return options_load(o, run.s->name, run.s->options, default_file, run.argc, argv, environ, config, check);
+	return options_load(o, run.s->name, run.s->options, default_file(run.s, file), run.argc, argv, environ, config, check);
+}
+
+/* True: the first argument names one, and it ran. */
+static bool command(const struct service *s, int argc, char **argv, int *status)
+{
+	char file[64];
+
+	if (argc < 2)
+		return false;
+	if (strcmp(argv[1], "health") == 0) {
+		*status = health_main(s, default_file(s, file), argc - 1, argv + 1);
+		return true;
+	}
+	for (const struct service_command *c = s->commands; c != NULL && c->name != NULL; c++) {
+		if (strcmp(argv[1], c->name) == 0) {
+			*status = c->run(argc - 1, argv + 1);
+			return true;
+		}
+	}
+	return false;
 }
 
 bool service_reread(struct options **options, void **config)
@@ -395,9 +425,12 @@ bool service_reread(struct options **options, void **config)
 
 int service_main(const struct service *s, int argc, char **argv)
 {
-	void *config = calloc(1, s->config_size);
 	int status = EXIT_START;
+	void *config;
 
+	if (command(s, argc, argv, &status))
+		return status;
+	config = calloc(1, s->config_size);
 	run = (struct running){ .s = s, .config = config, .log_fd = -1, .argc = argc, .argv = argv_copy(argc, argv) };
 	if (config == NULL || run.argv == NULL)
 		return start_failed("no memory is left for the configuration");

@@ -11,6 +11,8 @@
  * A start that fails says one sentence on standard error and in the log; the exit status is 1.
  * Core dumps are off (PR_SET_DUMPABLE 0) unless `core-dumps` is set; SIGPIPE is ignored.
  *
+ * A first argument that names a command runs that instead. Every daemon has `health` (health.h).
+ *
  * The configuration file is /etc/<name>.conf unless -c names another. Common options (SERVICE_OPTIONS) are part of
  * every daemon's table; struct service_config is the first member of every config struct.
  */
@@ -57,10 +59,17 @@ struct service_config {
 
 extern const char *const service_log_levels[], *const service_log_formats[];
 
+/* What else the binary can do: `turnd key ...`. */
+struct service_command {
+	const char *name, *purpose;
+	int (*run)(int argc, char **argv);	/* argv[0] is the command's name; returns the exit status */
+};
+
 struct service {
 	const char *name, *purpose;
 	const struct option *options;
 	size_t config_size;
+	const struct service_command *commands;	/* of the daemon's own; a name of NULL ends them; may be NULL */
 	bool (*check)(struct options *o, void *config);		/* may be NULL */
 	/* Binds and starts on the main loop; what it returns is `self` below. NULL with a sentence in why[]: what it
 	 * opened is closing then, and closes as the loop turns. */

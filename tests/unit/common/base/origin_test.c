@@ -76,6 +76,22 @@ static void a_resolver_wants_ipv6_without_brackets(void **state)
 	assert_string_equal(origin_host(&o, host), "h.example");
 }
 
+static void an_authority_is_cut_into_host_and_port(void **state)
+{
+	uint16_t port = 3478;
+	struct span host;
+
+	(void)state;
+	assert_true(authority_split(SPAN_LIT("h.example"), &host, &port));
+	assert_true(span_eq_str(host, "h.example"));
+	assert_int_equal(port, 3478);
+	assert_true(authority_split(SPAN_LIT("[::1]:80"), &host, &port));
+	assert_true(span_eq_str(host, "[::1]"));
+	assert_int_equal(port, 80);
+	assert_false(authority_split(SPAN_LIT("h:0"), &host, &port));
+	assert_false(authority_split(SPAN_LIT("u@h"), &host, &port));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -83,6 +99,7 @@ int main(void)
 		cmocka_unit_test(whatever_else_is_none),
 		cmocka_unit_test(a_host_header_names_it_with_or_without_the_schemes_own_port),
 		cmocka_unit_test(a_resolver_wants_ipv6_without_brackets),
+		cmocka_unit_test(an_authority_is_cut_into_host_and_port),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -34,7 +34,7 @@ static const struct option table[] = {
 	OPTION_GROUP("Protocol"),
 	{ .name = "max-lifetime", .kind = OPT_MSEC, .offset = FIELD(lifetime), .def = "1h", .help = "longest allocation granted" },
 	{ .name = "fingerprint", .kind = OPT_SWITCH, .offset = FIELD(fingerprint), .def = "no", .help = "add FINGERPRINT" },
-	{ .name = "realm", .kind = OPT_STRING, .offset = FIELD(realm), .help = "realm of the credentials" },
+	{ .name = "realm", .kind = OPT_STRING, .offset = FIELD(realm), .help = "realm of the credentials", .flag = 'r' },
 	{ .name = "auth-secret", .kind = OPT_SECRETS, .offset = FIELD(secrets), .help = "TURN REST secret" },
 	{ .name = "pkey-pwd", .kind = OPT_SECRET, .offset = FIELD(key), .help = "password of the private key" },
 	{ .name = "dh-file", .kind = OPT_DROPPED, .help = "only ECDHE is offered: leave it out" },
@@ -428,7 +428,7 @@ static void help_is_grouped_and_aligned(void **state)
 		"\nProtocol\n"
 		"  --max-lifetime=TIME     longest allocation granted (default 1h)\n"
 		"  --fingerprint[=yes|no]  add FINGERPRINT\n"
-		"  --realm=TEXT            realm of the credentials\n"
+		"  -r, --realm=TEXT        realm of the credentials\n"
 		"  --auth-secret=SECRET    TURN REST secret; or --auth-secret-file=PATH; repeatable\n"
 		"  --pkey-pwd=SECRET       password of the private key; or --pkey-pwd-file=PATH\n"
 		"\nTaken and ignored, with a word on what to do instead: dh-file\n");
@@ -452,6 +452,21 @@ static void every_failing_allocation_ends_in_a_sentence(void **state)
 	assert_true(n > 10);
 }
 
+static void a_flag_is_a_short_name_on_the_command_line(void **state)
+{
+	struct start *s = *state;
+	char value[] = "example.org";
+
+	run(s, (char *[]){ (char[]){ "-r" }, value, NULL }, NULL);
+	assert_int_equal(s->verdict, OPTIONS_RUN);
+	assert_string_equal(s->config.realm, "example.org");
+	run(s, (char *[]){ (char[]){ "-r" }, NULL }, NULL);
+	assert_int_equal(s->verdict, OPTIONS_EXIT_BAD);
+	assert_non_null(strstr(s->said, "realm: needs a value"));
+	run(s, (char *[]){ (char[]){ "-x" }, NULL }, NULL);
+	assert_int_equal(s->verdict, OPTIONS_EXIT_BAD);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -469,6 +484,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_named_configuration_must_be_readable, begin, end),
 		cmocka_unit_test_setup_teardown(check_config_and_print_config_end_without_a_start, begin, end),
 		cmocka_unit_test_setup_teardown(the_printed_configuration_reads_back_as_itself, begin, end),
+		cmocka_unit_test_setup_teardown(a_flag_is_a_short_name_on_the_command_line, begin, end),
 		cmocka_unit_test(help_is_grouped_and_aligned),
 		cmocka_unit_test_setup_teardown(every_failing_allocation_ends_in_a_sentence, begin, end),
 	};
