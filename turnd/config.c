@@ -14,7 +14,7 @@
 	{ .name = (n), .kind = OPT_UINT, .offset = FIELD(f), .def = (d), .max = (high), .help = (text) }
 #define DROPPED(n, text) { .name = (n), .kind = OPT_DROPPED, .help = (text) }
 
-#define LATER_STREAMS "this version serves UDP only"
+#define LATER_STREAMS "this version serves UDP and TCP only"
 #define NO_DATABASE "users stand in this file (user = name:password); dynamic ones use REST credentials"
 #define NO_CLI "the admin listener (admin-ip, admin-port) has /healthz /readyz /metrics /status"
 #define METRICS_ALWAYS "metrics are always on the admin listener: see admin-ip and admin-port"
@@ -28,7 +28,9 @@ const struct option turnd_options[] = {
 	SERVICE_OPTIONS("9641"),
 	OPTION_GROUP("Addresses and ports"),
 	LIST("listening-ip", listening_ip, "address to listen on; all addresses of the host if absent"),
-	PORT("listening-port", listening_port, "3478", "1", "UDP port to listen on"),
+	PORT("listening-port", listening_port, "3478", "1", "UDP and TCP port to listen on"),
+	SWITCH("no-udp", no_udp, "no clients over UDP"),
+	SWITCH("no-tcp", no_tcp, "no clients over TCP"),
 	LIST("relay-ip", relay_ip, "address to open relays on; the listening addresses if absent"),
 	LIST("external-ip", external_ip, "public[/private]: what clients are told instead of a relay address"),
 	PORT("min-port", min_port, "49152", "1024", "lowest relay port"),
@@ -78,6 +80,9 @@ const struct option turnd_options[] = {
 	{ .name = "max-allocate-lifetime", .kind = OPT_MSEC, .offset = FIELD(max_allocate_lifetime), .def = "3600", .min = "600",
 	  .max = "24h", .help = "longest lifetime that is granted at a time" },
 
+	{ .name = "max-allocate-timeout", .kind = OPT_MSEC, .offset = FIELD(max_allocate_timeout), .def = "60", .min = "1", .max = "1h",
+	  .help = "how long a connection may live without an allocation" },
+
 	OPTION_GROUP("Peers that may be reached"),
 	LIST("allowed-peer-ip", allowed_peer_ip, "address, a-b or a/n that may be a peer whatever else says no"),
 	LIST("denied-peer-ip", denied_peer_ip, "address, a-b or a/n that may not be a peer"),
@@ -96,10 +101,10 @@ const struct option turnd_options[] = {
 	DROPPED("tls-listening-port", LATER_STREAMS), DROPPED("cert", LATER_STREAMS), DROPPED("pkey", LATER_STREAMS),
 	DROPPED("pkey-pwd", LATER_STREAMS), DROPPED("dtls", LATER_STREAMS), DROPPED("tcp-proxy-port", LATER_STREAMS),
 	DROPPED("cipher-list", LATER_STREAMS), DROPPED("ec-curve-name", LATER_STREAMS), DROPPED("CA-file", LATER_STREAMS),
-	DROPPED("no-tcp", LATER_STREAMS), DROPPED("no-tls", LATER_STREAMS), DROPPED("no-dtls", LATER_STREAMS),
+	DROPPED("no-tls", LATER_STREAMS), DROPPED("no-dtls", LATER_STREAMS),
 	DROPPED("no-tcp-relay", LATER_STREAMS), DROPPED("no-tlsv1", LATER_STREAMS), DROPPED("no-tlsv1_1", LATER_STREAMS),
-	DROPPED("no-tlsv1_2", LATER_STREAMS), DROPPED("max-allocate-timeout", LATER_STREAMS),
-	DROPPED("no-udp", "UDP is all that this version serves"), DROPPED("no-udp-relay", "UDP is all that this version relays"),
+	DROPPED("no-tlsv1_2", LATER_STREAMS),
+	 DROPPED("no-udp-relay", "UDP is all that this version relays"),
 	DROPPED("alt-listening-port", "RFC 5780 is not served yet"), DROPPED("alt-tls-listening-port", "RFC 5780 is not served yet"),
 	DROPPED("rfc5780", "RFC 5780 is not served yet"), DROPPED("no-rfc5780", "it is off anyway"),
 	DROPPED("mobility", "RFC 8016 is not served yet"), DROPPED("no-stun", "Binding is always answered"),
@@ -191,6 +196,10 @@ bool turnd_check(struct options *o, void *config)
 
 	if (c->min_port > c->max_port) {
 		options_bad(o, "min-port", 0, "%u is above max-port, %u", c->min_port, c->max_port);
+		ok = false;
+	}
+	if (c->no_udp && c->no_tcp) {
+		options_bad(o, "no-udp", 0, "with no-tcp nothing is left that could be served");
 		ok = false;
 	}
 	if (c->verbose && !options_given(o, "log-level"))

@@ -14,6 +14,7 @@ struct turnd_config {
 	/* where */
 	struct string_list listening_ip, relay_ip, external_ip;
 	uint16_t listening_port, min_port, max_port;
+	bool no_udp, no_tcp;
 	unsigned threads;		/* 0: one for each processor we may use */
 	size_t sock_buf_size;		/* bytes; 0: turnd's choice */
 	/* who */
@@ -28,7 +29,7 @@ struct turnd_config {
 	unsigned refusal_rate;
 	/* how much */
 	unsigned user_quota, total_quota, max_permissions, max_channels, drain_min_allocations;
-	msec_t max_allocate_lifetime;
+	msec_t max_allocate_lifetime, max_allocate_timeout;
 	/* with whom */
 	struct string_list allowed_peer_ip, denied_peer_ip;
 	bool allow_loopback_peers, allow_private_peers, allow_multicast_peers;

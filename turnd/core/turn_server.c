@@ -259,6 +259,28 @@ void turn_server_message(struct turn_server *s, const struct client_path *path, 
 		count_add(&s->counters.drops[DROP_METHOD], 1);
 }
 
+/* --- streams ---------------------------------------------------------------------------------------------------- */
+
+/* Behind a proxy two connections can seem to be one 5-tuple: only the one that allocated counts. */
+static struct allocation *allocation_of_stream(const struct turn_server *s, const struct client_path *path)
+{
+	struct allocation *a = alloc_table_find(&s->allocations, path);
+	return a != NULL && a->path.socket == path->socket ? a : NULL;
+}
+
+bool turn_server_has_client(const struct turn_server *s, const struct client_path *path)
+{
+	return allocation_of_stream(s, path) != NULL;
+}
+
+void turn_server_client_gone(struct turn_server *s, const struct client_path *path, msec_t now)
+{
+	struct allocation *a = allocation_of_stream(s, path);
+
+	if (a != NULL)
+		allocation_end(a, TURN_END_CLIENT_GONE, now);
+}
+
 /* --- time and state ---------------------------------------------------------------------------------------------- */
 
 msec_t turn_server_tick(struct turn_server *s, msec_t now)

@@ -58,6 +58,10 @@ void turn_server_free(struct turn_server *s);			/* ends every allocation (TURN_E
 void turn_server_message(struct turn_server *s, const struct client_path *path, struct span message,
 			 msec_t now, int64_t unix_now);
 
+/* A stream: has its client an allocation? It has ended: so does what it held, and nothing of it is asked for any more. */
+bool turn_server_has_client(const struct turn_server *s, const struct client_path *path);
+void turn_server_client_gone(struct turn_server *s, const struct client_path *path, msec_t now);
+
 /* Time passes: lifetimes end. Returns when to be called next at the latest, or NEVER. */
 msec_t turn_server_tick(struct turn_server *s, msec_t now);
 msec_t turn_server_next(const struct turn_server *s);

@@ -74,6 +74,34 @@ static void losses(const struct workers *ws, struct buf *out)
 			 legs[l], sum_sent(ws, (enum turn_leg)l, offsetof(struct tx_counts, full)));
 }
 
+static uint64_t sum_streams(const struct workers *ws, size_t offset)
+{
+	uint64_t n = 0;
+
+	for (unsigned i = 0; i < ws->n; i++)
+		n += count_read((const count_t *)(const void *)((const char *)worker_stream_counts(ws->v[i]) + offset));
+	return n;
+}
+
+#define STREAM_AT(member) offsetof(struct path_tcp_counts, member)
+
+static void streams(const struct workers *ws, struct buf *out)
+{
+	head(out, "turnd_connections", "gauge", "Connections of clients, now.");
+	for (unsigned t = TRANSPORT_TCP; t <= TRANSPORT_TLS; t++)
+		buf_addf(out, "turnd_connections{transport=\"%s\"} %" PRIu64 "\n", transport_names[t], sum_streams(ws, STREAM_AT(open[t])));
+	head(out, "turnd_connections_total", "counter", "Connections that clients made.");
+	for (unsigned t = TRANSPORT_TCP; t <= TRANSPORT_TLS; t++)
+		buf_addf(out, "turnd_connections_total{transport=\"%s\"} %" PRIu64 "\n", transport_names[t],
+			 sum_streams(ws, STREAM_AT(opened[t])));
+	head(out, "turnd_connections_ended_total", "counter", "Connections that ended, by reason.");
+	for (unsigned e = 0; e < TCP_END_N; e++)
+		buf_addf(out, "turnd_connections_ended_total{reason=\"%s\"} %" PRIu64 "\n", path_tcp_end_names[e],
+			 sum_streams(ws, STREAM_AT(ended[e])));
+	head(out, "turnd_queue_drops_total", "counter", "Relayed messages that found too much waiting for their client.");
+	row(out, "turnd_queue_drops_total", sum_streams(ws, STREAM_AT(dropped)));
+}
+
 static void ports(const struct workers *ws, struct buf *out)
 {
 	char ip[IP_TEXT];
@@ -113,6 +141,7 @@ void report_metrics(const struct workers *ws, struct buf *out)
 	traffic(ws, out, "turnd_packets_total", "Datagrams by leg and direction.", AT(packets));
 	traffic(ws, out, "turnd_bytes_total", "Their bytes.", AT(bytes));
 	losses(ws, out);
+	streams(ws, out);
 	ports(ws, out);
 	head(out, "turnd_secrets", "gauge", "TURN REST secrets that are valid.");
 	row(out, "turnd_secrets", ws->settings->turn.n_secrets);

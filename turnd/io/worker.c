@@ -4,15 +4,18 @@
 #include "common/base/log.h"
 #include "common/base/reader.h"
 #include "turnd/core/flow.h"
+#include "turnd/io/path_tcp.h"
 #include "turnd/io/path_udp.h"
 #include "turnd/io/relay_sockets.h"
 #include "turnd/io/session_log.h"
+#include "turnd/wire/channel_data.h"
 #include "turnd/wire/stun.h"
 
 #include <errno.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 enum { CLIENT_ROUNDS = 4 };	/* full batches from one socket before others have their turn */
 
@@ -25,8 +28,10 @@ struct worker {
 	uv_timer_t timer;		/* of the core; the only one */
 	msec_t timer_due;
 	uv_poll_t relays_ready;
+	uv_check_t turn_over;		/* what streams shall send leaves once per turn of the loop */
 	struct path_udp *paths;
 	size_t n_paths;
+	struct path_tcps streams;
 	struct relay_addresses *addresses;
 	struct relay_sockets relays;
 	struct turn_server *server;
@@ -34,6 +39,10 @@ struct worker {
 	/* what main wants */
 	atomic_bool want_drain, want_stop;
 	_Atomic(const struct turn_settings *) want_settings, settings;
+	/* what landers bring */
+	uv_mutex_t landing_lock;
+	struct list landing;		/* of struct landing_stream */
+	atomic_uint n_landing;
 	/* the batch at hand */
 	struct rx_batch *rx;
 	struct client_path from[BATCH];
@@ -46,7 +55,10 @@ struct worker {
 static void answer(void *shell, const struct client_path *to, struct span message)
 {
 	struct worker *w = shell;
-	path_udp_send_copy(&w->paths[to->socket], to, message);
+	if (to->transport == TRANSPORT_UDP)
+		path_udp_send_copy(&w->paths[to->socket], to, message);
+	else
+		path_tcp_answer(&w->streams, to, message);
 }
 
 static enum relay_result relay_open(void *shell, struct allocation *owner, uint8_t family, enum relay_parity parity,
@@ -72,6 +84,8 @@ static void allocation_ended(void *shell, const struct allocation_record *r)
 {
 	struct worker *w = shell;
 	session_log_end(w->index, r);
+	if (r->path->transport != TRANSPORT_UDP && (r->why == TURN_END_EXPIRED || r->why == TURN_END_REFRESH_0))
+		path_tcp_allocation_ended(&w->streams, r->path);
 }
 
 static const struct turn_shell shell_ops = { answer, relay_open, relay_close, relay_is_ours, allocation_ended };
@@ -112,7 +126,12 @@ static void flush_clients(struct worker *w)
 
 static void send_to_client(struct worker *w, const struct flow_verdict *v)
 {
-	path_udp_send(&w->paths[v->path->socket], v->path, (struct span){ v->head, v->head_len }, v->payload, v->tail);
+	struct span head = { v->head, v->head_len };
+
+	if (v->path->transport == TRANSPORT_UDP)
+		path_udp_send(&w->paths[v->path->socket], v->path, head, v->payload, v->tail);
+	else
+		path_tcp_relay(&w->streams, v->path, head, v->payload, v->tail);
 }
 
 /* Judges packets first .. end-1 and does what the verdicts say. */
@@ -137,6 +156,20 @@ static bool ends_run(struct span data)
 	return data.len >= 4 && data.p[0] < 4 && load_u16(data.p) != stun_type(STUN_SEND, STUN_INDICATION);
 }
 
+/* w->packets 0 .. n-1, all from clients. */
+static void take_from_clients(struct worker *w, unsigned n)
+{
+	unsigned first = 0;
+
+	for (unsigned i = 0; i < n; i++) {
+		if (i + 1 == n || ends_run(w->packets[i].data)) {
+			forward(w, first, i + 1);
+			first = i + 1;
+		}
+	}
+	flush_clients(w);
+}
+
 static void on_clients(uv_poll_t *poll, int status, int events)
 {
 	struct path_udp *p = container_of(poll, struct path_udp, poll);
@@ -147,16 +180,10 @@ static void on_clients(uv_poll_t *poll, int status, int events)
 	if (status < 0)		/* libuv stops watching a socket with an error; one datagram's must not silence it */
 		path_udp_clear_error(p, on_clients);
 	for (unsigned round = 0; round < CLIENT_ROUNDS && n == BATCH; round++) {
-		unsigned first = 0;
 		n = path_udp_receive(p, w->rx, w->from, BATCH);
-		for (unsigned i = 0; i < n; i++) {
+		for (unsigned i = 0; i < n; i++)
 			w->packets[i] = (struct flow_packet){ .data = rx_data(w->rx, i), .path = &w->from[i] };
-			if (i + 1 == n || ends_run(w->packets[i].data)) {
-				forward(w, first, i + 1);
-				first = i + 1;
-			}
-		}
-		flush_clients(w);
+		take_from_clients(w, n);
 		rx_reset(w->rx);
 	}
 	arm_timer(w);
@@ -179,6 +206,94 @@ static void on_relays(uv_poll_t *poll, int status, int events)
 	relay_sockets_receive(&w->relays, w->rx, w->packets, on_relay_batch, w);
 }
 
+/* --- streams ----------------------------------------------------------------------------------------------------- */
+
+static void on_frames(void *owner, const struct client_path *from, const struct span *frames, unsigned n)
+{
+	struct worker *w = owner;
+
+	for (unsigned i = 0; i < n; i++)
+		w->packets[i] = (struct flow_packet){ .data = frames[i], .path = from };
+	take_from_clients(w, n);
+	arm_timer(w);
+}
+
+static bool has_allocation(void *owner, const struct client_path *client)
+{
+	struct worker *w = owner;
+	return turn_server_has_client(w->server, client);
+}
+
+static void on_client_gone(void *owner, const struct client_path *client)
+{
+	struct worker *w = owner;
+	turn_server_client_gone(w->server, client, uv_now(&w->loop));
+}
+
+static const struct path_tcp_handler stream_ops = { on_frames, has_allocation, on_client_gone };
+
+static void on_turn_over(uv_check_t *check)
+{
+	struct worker *w = check->data;
+	path_tcp_flush(&w->streams);
+}
+
+struct landing_stream {
+	struct list link;
+	struct landed landed;
+};
+
+bool worker_land(struct worker *w, const struct landed *l)
+{
+	struct landing_stream *s = calloc(1, sizeof(*s));
+
+	if (s == NULL)
+		return false;
+	s->landed = *l;
+	uv_mutex_lock(&w->landing_lock);
+	list_add_tail(&w->landing, &s->link);
+	uv_mutex_unlock(&w->landing_lock);
+	atomic_fetch_add(&w->n_landing, 1);
+	uv_async_send(&w->wake);
+	return true;
+}
+
+unsigned worker_streams(const struct worker *w)
+{
+	uint64_t n = atomic_load(&w->n_landing);
+
+	for (unsigned i = 0; i < TURN_TRANSPORTS; i++)
+		n += count_read(&w->streams.counts.open[i]);
+	return (unsigned)n;
+}
+
+/* wanted false: those that never got to live. */
+static void take_landed(struct worker *w, bool wanted)
+{
+	for (;;) {
+		struct landing_stream *s = NULL;
+		uv_mutex_lock(&w->landing_lock);
+		if (!list_empty(&w->landing)) {
+			s = container_of(w->landing.next, struct landing_stream, link);
+			list_del(&s->link);
+		}
+		uv_mutex_unlock(&w->landing_lock);
+		if (s == NULL)
+			return;
+		if (wanted)
+			path_tcp_open(&w->streams, &s->landed);
+		else
+			close(s->landed.fd);
+		atomic_fetch_sub(&w->n_landing, 1);
+		free(s);
+	}
+}
+
+static uint16_t last_channel(const struct turn_settings *s)
+{
+	return s->rfc5766_channel_numbers ? CHANNEL_LAST_RFC5766 : CHANNEL_LAST;
+}
+
 /* --- messages from main ------------------------------------------------------------------------------------------ */
 
 static void close_handle(uv_handle_t *h, void *ctx)
@@ -190,6 +305,8 @@ static void close_handle(uv_handle_t *h, void *ctx)
 
 static void close_handles(struct worker *w)
 {
+	if (!w->stopping)
+		path_tcps_shut(&w->streams);
 	w->stopping = true;
 	uv_walk(&w->loop, close_handle, NULL);
 }
@@ -199,10 +316,14 @@ static void on_wake(uv_async_t *a)
 	struct worker *w = a->data;
 	const struct turn_settings *s = atomic_load(&w->want_settings);
 
-	if (s != atomic_load(&w->settings) && turn_server_settings(w->server, s))
+	if (s != atomic_load(&w->settings) && turn_server_settings(w->server, s)) {
+		w->streams.opt.last_channel = last_channel(s);
 		atomic_store(&w->settings, s);
+	}
 	if (atomic_load(&w->want_drain))
 		turn_server_drain(w->server);
+	if (!w->stopping)
+		take_landed(w, true);
 	if (atomic_load(&w->want_stop) && !w->stopping)
 		close_handles(w);
 }
@@ -241,7 +362,7 @@ static void run(void *arg)
 
 static int open_paths(struct worker *w, const struct worker_options *o, char why[256])
 {
-	w->paths = calloc(o->n_listeners, sizeof(*w->paths));
+	w->paths = calloc(o->n_listeners + 1, sizeof(*w->paths));	/* there may be none: no-udp */
 	if (w->paths == NULL)
 		return ENOMEM;
 	for (; w->n_paths < o->n_listeners; w->n_paths++) {
@@ -256,18 +377,24 @@ static int open_paths(struct worker *w, const struct worker_options *o, char why
 	return 0;
 }
 
-static int open_handles(struct worker *w)
+static int open_handles(struct worker *w, const struct worker_options *o)
 {
 	int rc;
 
 	if ((rc = uv_loop_init(&w->loop)) < 0)
 		return rc;
 	w->loop_open = true;
+	path_tcps_init(&w->streams, &(struct path_tcp_options){
+		.loop = &w->loop, .handler = &stream_ops, .owner = w, .descriptors = o->addresses, .strangers = o->strangers,
+		.allocate_timeout = o->allocate_timeout,
+		.last_channel = last_channel(o->settings),
+	});
 	if ((rc = uv_async_init(&w->loop, &w->wake, on_wake)) < 0 || (rc = uv_timer_init(&w->loop, &w->timer)) < 0 ||
+	    (rc = uv_check_init(&w->loop, &w->turn_over)) < 0 || (rc = uv_check_start(&w->turn_over, on_turn_over)) < 0 ||
 	    (rc = uv_poll_init(&w->loop, &w->relays_ready, w->relays.epoll)) < 0 ||
 	    (rc = uv_poll_start(&w->relays_ready, UV_READABLE, on_relays)) < 0)
 		return rc;
-	w->wake.data = w->timer.data = w->relays_ready.data = w;
+	w->wake.data = w->timer.data = w->relays_ready.data = w->turn_over.data = w;
 	for (size_t i = 0; i < w->n_paths; i++)
 		if ((rc = path_udp_start(&w->paths[i], &w->loop, on_clients, w)) < 0)
 			return rc;
@@ -280,8 +407,12 @@ struct worker *worker_new(const struct worker_options *o, char why[256])
 	int rc = ENOMEM;
 
 	why[0] = '\0';
-	if (w == NULL)
-		goto failed;
+	if (w == NULL || uv_mutex_init(&w->landing_lock) < 0) {
+		free(w);
+		snprintf(why, 256, "cannot start worker %u: %s", o->index, strerror(rc));
+		return NULL;
+	}
+	list_init(&w->landing);
 	w->index = o->index;
 	w->addresses = o->addresses;
 	w->timer_due = NEVER;
@@ -290,7 +421,7 @@ struct worker *worker_new(const struct worker_options *o, char why[256])
 	atomic_store(&w->want_settings, o->settings);
 	if ((rc = open_paths(w, o, why)) != 0 ||
 	    (rc = relay_sockets_init(&w->relays, o->addresses, o->index, o->relay_buffer, &w->sent[LEG_PEER])) != 0 ||
-	    (rc = -open_handles(w)) != 0)	/* libuv's errors are negative errnos */
+	    (rc = -open_handles(w, o)) != 0)	/* libuv's errors are negative errnos */
 		goto failed;
 	rc = ENOMEM;
 	if ((w->rx = rx_new()) == NULL ||
@@ -336,11 +467,14 @@ void worker_free(struct worker *w)
 		turn_server_free(w->server);
 	if (w->loop_open)
 		close_loop(w);
+	take_landed(w, false);
+	path_tcps_free(&w->streams);
 	relay_sockets_shut(&w->relays);
 	while (w->n_paths > 0)
 		path_udp_close(&w->paths[--w->n_paths]);
 	free(w->paths);
 	rx_free(w->rx);
+	uv_mutex_destroy(&w->landing_lock);
 	free(w);
 }
 
@@ -352,4 +486,9 @@ const struct turn_counters *worker_counters(const struct worker *w)
 const struct tx_counts *worker_sent(const struct worker *w, enum turn_leg leg)
 {
 	return &w->sent[leg];
+}
+
+const struct path_tcp_counts *worker_stream_counts(const struct worker *w)
+{
+	return &w->streams.counts;
 }

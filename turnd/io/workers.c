@@ -93,6 +93,13 @@ static unsigned descriptor_limit(unsigned workers, size_t listeners)
 	return l.rlim_cur > 2 * reserve ? (unsigned)l.rlim_cur - reserve : (unsigned)l.rlim_cur / 2;
 }
 
+/* Connections without an allocation may never take the descriptors that relays need. */
+static unsigned strangers_max(const struct workers *ws)
+{
+	unsigned half = ws->addresses.max_sockets / 2;
+	return half < STRANGERS_MAX ? half : STRANGERS_MAX;
+}
+
 static bool make_shared(struct workers *ws, size_t listeners, char why[256])
 {
 	const struct complaints say = { say_first, why };
@@ -101,6 +108,7 @@ static bool make_shared(struct workers *ws, size_t listeners, char why[256])
 	interfaces_read(&host);
 	random_bytes(ws->nonce_key, sizeof(ws->nonce_key));
 	ws->addresses.max_sockets = descriptor_limit(ws->n, listeners);
+	ws->strangers.max = strangers_max(ws);
 	if ((ws->quota = quota_new(ws->config->user_quota, ws->config->total_quota)) == NULL) {
 		snprintf(why, 256, "no memory");
 		return false;
@@ -115,9 +123,10 @@ static bool make_workers(struct workers *ws, const struct endpoint *listeners, s
 
 	for (unsigned i = 0; i < ws->n; i++) {
 		const struct worker_options o = {
-			.index = i, .listeners = listeners, .n_listeners = n, .addresses = &ws->addresses,
+			.index = i, .listeners = listeners, .n_listeners = ws->config->no_udp ? 0 : n, .addresses = &ws->addresses,
 			.listener_buffer = buffer != 0 ? buffer : LISTENER_BUFFER, .relay_buffer = buffer != 0 ? buffer : RELAY_BUFFER,
-			.settings = &ws->settings->turn,
+			.settings = &ws->settings->turn, .strangers = &ws->strangers,
+			.allocate_timeout = ws->config->max_allocate_timeout,
 		};
 		if ((ws->v[i] = worker_new(&o, why)) == NULL)
 			return false;
@@ -132,12 +141,29 @@ static bool make_workers(struct workers *ws, const struct endpoint *listeners, s
 	return true;
 }
 
+/* Streams come in only when every worker is there to take them. */
+static bool make_landing(struct workers *ws, const struct endpoint *listeners, size_t n, char why[256])
+{
+	const struct landing_options o = { .tcp = listeners, .n_tcp = n, .workers = ws->v, .n_workers = ws->n };
+	int rc;
+
+	if (ws->config->no_tcp)
+		return true;
+	if ((ws->landing = landing_new(&o, why)) == NULL)
+		return false;
+	if ((rc = landing_start(ws->landing)) < 0)
+		snprintf(why, 256, "cannot start the thread that accepts connections: %s", uv_strerror(rc));
+	return rc == 0;
+}
+
 static void say_what_is_served(const struct workers *ws, const struct endpoint *listeners, size_t n)
 {
 	char at[ENDPOINT_TEXT], told[IP_TEXT];
 
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n && !ws->config->no_udp; i++)
 		LOG(LOG_INFO, "listening", LOG_STR("transport", "udp"), LOG_STR("at", endpoint_format(&listeners[i], at)));
+	for (size_t i = 0; i < n && !ws->config->no_tcp; i++)
+		LOG(LOG_INFO, "listening", LOG_STR("transport", "tcp"), LOG_STR("at", endpoint_format(&listeners[i], at)));
 	for (size_t i = 0; i < ws->addresses.n; i++) {
 		const struct relay_address *a = &ws->addresses.v[i];
 		LOG(LOG_INFO, "relaying", LOG_STR("address", ip_format(&a->ip, at)),
@@ -160,8 +186,9 @@ struct workers *workers_start(const struct turnd_config *config, char why[256])
 	size_t n = listeners_of(config, listeners);
 
 	why[0] = '\0';
-	if (ws == NULL) {
+	if (ws == NULL || strangers_init(&ws->strangers, 0) < 0) {
 		snprintf(why, 256, "no memory");
+		free(ws);
 		return NULL;
 	}
 	ws->config = config;
@@ -169,7 +196,8 @@ struct workers *workers_start(const struct turnd_config *config, char why[256])
 	ws->v = calloc(ws->n, sizeof(*ws->v));
 	if (ws->v == NULL)
 		snprintf(why, 256, "no memory");
-	else if (ports_are_free(listeners, n, why) && make_shared(ws, n, why) && make_workers(ws, listeners, n, why)) {
+	else if ((config->no_udp || ports_are_free(listeners, n, why)) && make_shared(ws, n, why) &&
+		 make_workers(ws, listeners, n, why) && make_landing(ws, listeners, n, why)) {
 		say_what_is_served(ws, listeners, n);
 		return ws;
 	}
@@ -232,6 +260,8 @@ bool workers_reload(struct workers *ws, const struct turnd_config *config, char 
 
 void workers_stop(struct workers *ws)
 {
+	landing_free(ws->landing);
+	ws->landing = NULL;
 	for (unsigned i = 0; ws->v != NULL && i < ws->n; i++)
 		if (ws->v[i] != NULL)
 			worker_stop(ws->v[i]);
@@ -249,6 +279,7 @@ void workers_free(struct workers *ws)
 	turnd_settings_free(ws->retired);
 	quota_free(ws->quota);
 	relay_addresses_close(&ws->addresses);
+	strangers_close(&ws->strangers);
 	secret_wipe(ws->nonce_key, sizeof(ws->nonce_key));
 	free(ws);
 }

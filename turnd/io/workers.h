@@ -6,6 +6,7 @@
 #define TURND_IO_WORKERS_H
 
 #include "turnd/config.h"
+#include "turnd/io/landing.h"
 #include "turnd/io/worker.h"
 
 struct workers {
@@ -14,6 +15,8 @@ struct workers {
 	unsigned n;
 	bool draining;
 	struct relay_addresses addresses;
+	struct strangers strangers;
+	struct landing *landing;	/* NULL: no streams */
 	struct quota *quota;
 	uint8_t nonce_key[32];
 	struct turnd_settings *settings, *retired;	/* retired: perhaps still in use by a worker */

@@ -202,3 +202,52 @@ class ModernClient(TurnClient):
 
     def signed(self, method, attrs=(), tid=None):
         return build(method, REQUEST, [*attrs, *self.credentials()], tid, self.key, sha256=True)
+
+
+class StreamTurnClient(TurnClient):
+    """The same over TCP, or over TLS with a context. sock is the connected socket."""
+
+    def __init__(self, server, user=None, password=None, bind=None, timeout=5, tls=None, before=b""):
+        """before: bytes that go ahead of everything (a PROXY header)."""
+        self.server, self.user, self.password = server, user, password
+        self.realm = self.nonce = self.key = None
+        self.sock = socket.create_connection(server, timeout, bind)
+        self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if before:
+            self.sock.sendall(before)
+        if tls:
+            self.sock = tls.wrap_socket(self.sock, server_hostname="turn.example.org")
+        self.rest = b""
+
+    def send_raw(self, raw):
+        self.sock.sendall(raw)
+
+    def take(self, n):
+        while len(self.rest) < n:
+            more = self.sock.recv(65536)
+            if not more:
+                raise EOFError
+            self.rest += more
+        out, self.rest = self.rest[:n], self.rest[n:]
+        return out
+
+    def receive(self):
+        head = self.take(4)
+        first, n = struct.unpack(">HH", head)
+        if 0x4000 <= first <= 0x7FFF:
+            return first, self.take(n + -n % 4)[:n]
+        return Message(head + self.take(16 + n))
+
+    def send_channel(self, number, payload):
+        self.send_raw(struct.pack(">HH", number, len(payload)) + payload + b"\0" * (-len(payload) % 4))
+
+    def closed(self):
+        """Has the server closed? Waits for it as long as the time-out is; what it sent before is dropped."""
+        try:
+            while self.sock.recv(65536):
+                pass
+            return True
+        except ConnectionResetError:
+            return True
+        except TimeoutError:
+            return False
