@@ -270,7 +270,9 @@ static bool carry(struct http_client *c, struct http_call *call)
 		return false;
 	l->client = c;
 	l->idle.fire = on_idle_too_long;
-	l->stream = stream_connect_host(c->loop, c->host, c->opt.port, &line_handler, l);
+	l->stream = c->opt.trust != NULL ?
+		stream_connect_host_tls(c->loop, c->host, c->opt.port, c->opt.trust, &line_handler, l) :
+		stream_connect_host(c->loop, c->host, c->opt.port, &line_handler, l);
 	if (l->stream == NULL) {
 		free(l);
 		return false;

@@ -16,10 +16,12 @@
 
 struct http_client;
 struct http_call;
+struct tls_client;
 
 struct http_client_options {
 	const char *host;		/* name or address; copied */
 	uint16_t port;
+	struct tls_client *trust;	/* https; borrowed. NULL: http */
 	unsigned connections;		/* 0: 4 */
 	unsigned waiting;		/* 0: 1024 */
 	size_t body_limit;		/* of an answer; 0: 64 KiB */

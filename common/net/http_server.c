@@ -1,4 +1,5 @@
 #include "common/net/http_server.h"
+#include "common/net/doors.h"
 #include "common/net/http_parse.h"
 #include "common/net/http_reply.h"
 #include "common/net/loop_wheel.h"
@@ -16,7 +17,7 @@
  * HANDLING is the handler's, whose own deadline it has; every other state has one here. */
 enum state { IDLE, HEAD, BODY, HANDLING, WRITING, CLOSING, GIVEN_AWAY };
 
-enum { WAITING_BYTES = 16384, READ_BYTES = 65536, MAX_LISTENERS = 16 };
+enum { WAITING_BYTES = 16384, READ_BYTES = 65536 };
 
 struct http_exchange {		/* a connection, and the request it has in work */
 	struct list link;
@@ -40,13 +41,11 @@ struct http_server {
 	void *owner;
 	const struct http_header *headers;
 	size_t n_headers;
-	struct listener *listeners[MAX_LISTENERS];
-	struct endpoint at[MAX_LISTENERS];
-	unsigned n_listeners;
+	struct doors doors;
 	struct list connections;
 	unsigned n_connections;
 	struct loop_wheel wheel;
-	bool draining, stopping, wheel_closed;
+	bool draining, stopping, wheel_closed, doors_closed;
 	void (*done)(void *owner);
 };
 
@@ -275,7 +274,7 @@ static void finish_stop(struct http_server *s)
 	void (*done)(void *owner) = s->done;
 	void *owner = s->owner;
 
-	if (!s->stopping || !s->wheel_closed || s->n_connections > 0)
+	if (!s->stopping || !s->wheel_closed || !s->doors_closed || s->n_connections > 0)
 		return;
 	free(s);
 	if (done != NULL)
@@ -328,15 +327,14 @@ static void on_deadline(struct wheel_timer *t)
 	stream_close(x->stream);
 }
 
-static void on_connection(void *owner, struct listener *l, struct endpoint peer)
+static void on_arrived(void *owner, struct arrival *a)
 {
 	struct http_server *s = owner;
 	struct http_exchange *x = calloc(1, sizeof *x);
 
-	(void)peer;
 	if (x == NULL)
 		return;
-	x->stream = listener_accept(l, &connection_handler, x);
+	x->stream = arrival_accept(a, s->loop, &connection_handler, x);
 	if (x->stream == NULL) {
 		free(x);
 		return;
@@ -348,6 +346,8 @@ static void on_connection(void *owner, struct listener *l, struct endpoint peer)
 	list_add_tail(&s->connections, &x->link);
 	s->n_connections++;
 	set_state(x, IDLE);
+	if (arrival_unread(a).len > 0)
+		on_data(x, arrival_unread(a));
 }
 
 /* --- exchanges --------------------------------------------------------------------------------------------- */
@@ -431,6 +431,7 @@ struct http_server *http_server_new(uv_loop_t *loop, const struct http_limits *l
 	s->owner = owner;
 	list_init(&s->connections);
 	loop_wheel_init(&s->wheel, loop);
+	doors_init(&s->doors, loop, on_arrived, s);
 	return s;
 }
 
@@ -442,23 +443,28 @@ void http_server_set_headers(struct http_server *s, const struct http_header *h,
 
 int http_server_listen(struct http_server *s, const struct listener_options *o, char why[128])
 {
-	struct listener *l;
+	return doors_listen(&s->doors, o, why);
+}
 
-	if (s->n_listeners == MAX_LISTENERS) {
-		snprintf(why, 128, "more than %d addresses to listen on", MAX_LISTENERS);
-		return -1;
-	}
-	l = listener_open(s->loop, o, on_connection, s, why);
-	if (l == NULL)
-		return -1;
-	s->at[s->n_listeners] = listener_at(l);
-	s->listeners[s->n_listeners++] = l;
-	return 0;
+int http_server_listen_tls(struct http_server *s, const struct endpoint *at, size_t n, const struct lander_options *o,
+			   char why[128])
+{
+	return doors_listen_tls(&s->doors, at, n, o, why);
 }
 
 struct endpoint http_server_at(const struct http_server *s, unsigned i)
 {
-	return i < s->n_listeners ? s->at[i] : (struct endpoint){ 0 };
+	return doors_at(&s->doors, i);
+}
+
+struct endpoint http_server_tls_at(const struct http_server *s, unsigned i)
+{
+	return doors_tls_at(&s->doors, i);
+}
+
+struct lander_counts http_server_lander_counts(const struct http_server *s)
+{
+	return doors_lander_counts(&s->doors);
 }
 
 unsigned http_server_connections(const struct http_server *s)
@@ -466,18 +472,24 @@ unsigned http_server_connections(const struct http_server *s)
 	return s->n_connections;
 }
 
-static void close_listeners(struct http_server *s)
+static void on_doors_closed(struct doors *d)
 {
-	for (unsigned i = 0; i < s->n_listeners; i++) {
-		listener_close(s->listeners[i]);
-		s->listeners[i] = NULL;
-	}
+	struct http_server *s = container_of(d, struct http_server, doors);
+
+	s->doors_closed = true;
+	finish_stop(s);
+}
+
+static void close_doors(struct http_server *s)
+{
+	if (!s->doors.closing)
+		doors_close(&s->doors, on_doors_closed);
 }
 
 void http_server_drain(struct http_server *s)
 {
 	s->draining = true;
-	close_listeners(s);
+	close_doors(s);
 	list_each(l, &s->connections) {
 		struct http_exchange *x = container_of(l, struct http_exchange, link);
 		if (x->state == IDLE && !x->feeding)
@@ -499,7 +511,7 @@ void http_server_stop(struct http_server *s, void (*done)(void *owner))
 		return;
 	s->stopping = true;
 	s->done = done;
-	close_listeners(s);
+	close_doors(s);
 	list_each(l, &s->connections)
 		stream_close(container_of(l, struct http_exchange, link)->stream);
 	loop_wheel_close(&s->wheel, on_wheel_closed);

@@ -5,7 +5,7 @@
  * after the other and answered in order. Strictness beyond llhttp (D-P7): exactly one valid Host in HTTP/1.1, no
  * folded headers, Transfer-Encoding only "chunked", once, and not beside Content-Length, none in HTTP/1.0.
  *
- * Owner: the server owns its listeners and connections; an exchange is borrowed by its handler until it was
+ * Owner: the server owns its listeners, landers and connections; an exchange is borrowed by its handler until it was
  *        answered, was upgraded, or `gone` was called.   Thread: the loop's.
  */
 #ifndef COMMON_NET_HTTP_SERVER_H
@@ -13,6 +13,7 @@
 
 #include "common/base/buf.h"
 #include "common/base/clock.h"
+#include "common/net/lander.h"
 #include "common/net/listener.h"
 
 struct http_server;
@@ -72,6 +73,11 @@ struct http_server *http_server_new(uv_loop_t *loop, const struct http_limits *l
 void http_server_set_headers(struct http_server *s, const struct http_header *h, size_t n);
 int http_server_listen(struct http_server *s, const struct listener_options *o, char why[128]);	/* -1: why[] says it */
 struct endpoint http_server_at(const struct http_server *s, unsigned i);	/* i-th listener's real address */
+/* https: handshakes happen on a lander's threads. Once, with all addresses. -1: why[] says it; then only stop is right. */
+int http_server_listen_tls(struct http_server *s, const struct endpoint *at, size_t n, const struct lander_options *o,
+			   char why[128]);
+struct endpoint http_server_tls_at(const struct http_server *s, unsigned i);
+struct lander_counts http_server_lander_counts(const struct http_server *s);
 /* Drain: listeners close, idle connections close, busy ones after their answer. */
 void http_server_drain(struct http_server *s);
 unsigned http_server_connections(const struct http_server *s);
