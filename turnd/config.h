@@ -13,8 +13,8 @@ struct turnd_config {
 	struct service_config service;	/* first */
 	/* where */
 	struct string_list listening_ip, relay_ip, external_ip;
-	uint16_t listening_port, min_port, max_port;
-	bool no_udp, no_tcp;
+	uint16_t listening_port, alt_listening_port, min_port, max_port;
+	bool no_udp, no_tcp, rfc5780;
 	unsigned threads;		/* 0: one for each processor we may use */
 	size_t sock_buf_size;		/* bytes; 0: turnd's choice */
 	/* who */
@@ -69,6 +69,10 @@ struct relay_pair { struct ip_addr ip, advertised; };
 bool config_relays(const struct turnd_config *c, const struct interfaces *host, struct relay_pair out[ADDRESSES_MAX],
 		   size_t *n, const struct complaints *say);
 
+/* RFC 5780: the four sockets of each family that has two listening addresses; their numbers are places in config_listeners().
+ * 0 if it is off, or after a complaint. */
+size_t config_discovery(const struct turnd_config *c, struct discovery_group out[2], const struct complaints *say);
+
 /* Our own listening and admin addresses: never a peer. Wildcards become all addresses of the host. */
 size_t config_services(const struct turnd_config *c, const struct interfaces *host, struct endpoint *out, size_t max);
 
@@ -83,6 +87,7 @@ struct turnd_settings {
 	struct ip_range *allowed, *denied;
 	struct endpoint *services;
 	struct ip_addr broadcasts[ADDRESSES_MAX];
+	struct discovery_group discovery[2];
 };
 
 /* NULL after at least one complaint. nonce_key: 32 bytes that outlive a reload; used unless the configuration has some. */

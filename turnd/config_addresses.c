@@ -55,16 +55,31 @@ static bool parse_list(const struct string_list *list, const char *option, struc
 	return ok;
 }
 
+static uint16_t alt_port(const struct turnd_config *c)
+{
+	if (c->alt_listening_port != 0)
+		return c->alt_listening_port != c->listening_port ? c->alt_listening_port : 0;
+	return c->rfc5780 ? (uint16_t)(c->listening_port + 1) : 0;
+}
+
 size_t config_listeners(const struct turnd_config *c, struct endpoint out[ADDRESSES_MAX], const struct complaints *say)
 {
 	struct ip_addr ip[ADDRESSES_MAX] = { { .family = 4 }, { .family = 6 } };	/* 0.0.0.0 and :: */
 	size_t n = c->listening_ip.n == 0 ? 2 : c->listening_ip.n;
+	uint16_t alt = alt_port(c);
 
 	if (!parse_list(&c->listening_ip, "listening-ip", ip, say))
 		return 0;
-	for (size_t i = 0; i < n; i++)
+	if (alt != 0 && 2 * n > ADDRESSES_MAX) {
+		config_complain(say, "listening-ip", n - 1, "more than %d addresses with two ports each", ADDRESSES_MAX / 2);
+		return 0;
+	}
+	for (size_t i = 0; i < n; i++) {
 		out[i] = (struct endpoint){ ip[i], c->listening_port };
-	return n;
+		if (alt != 0)
+			out[n + i] = (struct endpoint){ ip[i], alt };
+	}
+	return alt != 0 ? 2 * n : n;
 }
 
 bool config_is_loopback(const struct endpoint *listeners, size_t n)
@@ -145,6 +160,41 @@ bool config_relays(const struct turnd_config *c, const struct interfaces *host, 
 	for (size_t i = 0; i < *n; i++)
 		out[i] = (struct relay_pair){ ip[i], ip[i] };
 	return apply_external(c, out, *n, say);
+}
+
+/* The first two listening addresses of the family. */
+static bool find_two(const struct endpoint *listeners, size_t n, uint8_t family, uint32_t two[2])
+{
+	size_t found = 0;
+
+	for (size_t i = 0; i < n && found < 2; i++)
+		if (listeners[i].ip.family == family && !ip_is_any(&listeners[i].ip) &&
+		    (found == 0 || !ip_equal(&listeners[i].ip, &listeners[two[0]].ip)))
+			two[found++] = (uint32_t)i;
+	return found == 2;
+}
+
+size_t config_discovery(const struct turnd_config *c, struct discovery_group out[2], const struct complaints *say)
+{
+	struct endpoint listeners[ADDRESSES_MAX];
+	size_t n = c->rfc5780 && alt_port(c) != 0 ? config_listeners(c, listeners, NULL) : 0, groups = 0;
+
+	for (uint8_t family = 4; family <= 6; family += 2) {
+		uint32_t two[2];
+		if (!find_two(listeners, n / 2, family, two))
+			continue;
+		for (unsigned i = 0; i < 4; i++) {
+			uint32_t socket = two[i >> 1] + (i & 1 ? (uint32_t)n / 2 : 0);
+			struct endpoint at = listeners[socket];
+			struct relay_pair pair = { at.ip, at.ip };
+			(void)apply_external(c, &pair, 1, NULL);	/* its mistakes are said where relays are configured */
+			out[groups].v[i >> 1][i & 1] = (struct discovery_socket){ at, { pair.advertised, at.port }, socket };
+		}
+		groups++;
+	}
+	if (c->rfc5780 && groups == 0)
+		config_complain(say, "rfc5780", 0, "needs two listening-ip of one family, and two ports");
+	return groups;
 }
 
 static size_t add_service(const struct endpoint *at, const struct interfaces *host, struct endpoint *out, size_t n, size_t max)

@@ -249,6 +249,13 @@ static struct ip_range *parse_ranges(const struct string_list *list, const char 
 	return v;
 }
 
+static bool set_discovery(struct turnd_settings *s, const struct turnd_config *c, const struct complaints *say)
+{
+	s->turn.discovery = s->discovery;
+	s->turn.n_discovery = config_discovery(c, s->discovery, say);
+	return s->turn.n_discovery > 0 || !c->rfc5780;
+}
+
 static bool set_policy(struct turnd_settings *s, const struct turnd_config *c, const struct interfaces *host,
 		       const struct complaints *say)
 {
@@ -297,6 +304,7 @@ struct turnd_settings *turnd_settings_new(const struct turnd_config *c, const st
 	ok = set_secrets(s, c, say) && ok;
 	ok = set_nonce_keys(s, c, nonce_key, say) && ok;
 	ok = set_policy(s, c, host, say) && ok;
+	ok = set_discovery(s, c, say) && ok;
 	if (strlen(c->rest_separator) != 1) {
 		config_complain(say, "rest-api-separator", 0, "'%s' is not one character", c->rest_separator);
 		ok = false;

@@ -1,4 +1,4 @@
-/* covers: turnd/core/turn_server.c turnd/core/allocate.c turnd/core/refresh.c turnd/core/peers.c turnd/core/answer.c turnd/core/auth.c turnd/core/long_term.c turnd/core/flow.c turnd/core/allocation.c turnd/core/alloc_table.c turnd/core/client_path.c turnd/core/permission.c turnd/core/peer_policy.c turnd/core/nonce.c common/base/rate_limit.c turnd/core/transactions.c */
+/* covers: turnd/core/turn_server.c turnd/core/allocate.c turnd/core/refresh.c turnd/core/peers.c turnd/core/answer.c turnd/core/discovery.c turnd/core/auth.c turnd/core/long_term.c turnd/core/flow.c turnd/core/allocation.c turnd/core/alloc_table.c turnd/core/client_path.c turnd/core/permission.c turnd/core/peer_policy.c turnd/core/nonce.c common/base/rate_limit.c turnd/core/transactions.c */
 
 /* The input is a little program: what four clients, their peers and the clock do, one after the other, through both doors.
  * Requests are signed here, with a nonce that lives, so that the fuzzer need not guess any. */
@@ -54,12 +54,23 @@ static struct endpoint ep(const char *text)
 
 /* --- the shell ------------------------------------------------------------------------------------------------------ */
 
+/* One of ours; with RFC 5780 the answer may leave from, and go to, another port or address. */
+static bool is_client(const struct scene *s, const struct client_path *to)
+{
+	for (unsigned i = 0; i < CLIENTS; i++) {
+		if (path_equal(&s->clients[i], to) ||
+		    (s->settings.n_discovery > 0 && to->transport == TRANSPORT_UDP && ip_equal(&s->clients[i].client.ip, &to->client.ip)))
+			return true;
+	}
+	return false;
+}
+
 static void on_answer(void *shell, const struct client_path *to, struct span message)
 {
 	struct scene *s = shell;
 	struct stun_msg m;
 
-	require(to >= s->clients && to < s->clients + CLIENTS);
+	require(is_client(s, to));
 	require(stun_parse(&m, message) == STUN_OK);
 	require(m.cls == STUN_SUCCESS || m.cls == STUN_ERROR);
 	s->answers++;
@@ -122,6 +133,7 @@ static void open_scene(struct scene *s)
 	static const struct turn_shell shell = { on_answer, on_open, on_close, on_is_ours, on_ended };
 	static struct turn_user users[2];
 	static struct endpoint own[1];
+	static struct discovery_group discovery[1];
 	static struct ip_addr broadcasts[1];
 
 	users[0].name = span_str("bob");
@@ -133,6 +145,11 @@ static void open_scene(struct scene *s)
 					   SPAN_LIT("password")));
 	broadcasts[0] = ep("5.6.7.255:0").ip;
 	own[0] = ep("9.9.9.9:3478");
+	for (unsigned i = 0; i < 4; i++) {
+		struct endpoint at = ep(i & 1 ? "9.9.9.9:3479" : "9.9.9.9:3478");
+		at.ip.b[3] -= (uint8_t)(i >> 1);
+		discovery[0].v[i >> 1][i & 1] = (struct discovery_socket){ at, at, 1 + i };
+	}
 	*s = (struct scene){
 		.settings = {
 			.realm = SPAN_LIT(REALM), .rest_separator = ':', .secrets = secrets, .n_secrets = 2,
@@ -142,6 +159,7 @@ static void open_scene(struct scene *s)
 			.rates = { [RATE_REFUSAL] = { 1, 10 }, [RATE_BINDING] = { 5, 5 }, [RATE_BAD_INTEGRITY] = { 1, 3 } },
 			.policy = { .own_services = own, .n_own_services = 1, .directed_broadcasts = broadcasts,
 				.n_directed_broadcasts = 1 },
+			.discovery = discovery,
 		},
 		.now = 1000, .unix_now = 1800000000, .port = 50000,
 		.clients = {
@@ -222,8 +240,8 @@ static void add_attr(struct reader *r, struct scene *s, struct stun_builder *b)
 	static const uint16_t types[] = {
 		ATTR_LIFETIME, ATTR_REQUESTED_TRANSPORT, ATTR_REQUESTED_ADDRESS_FAMILY, ATTR_ADDITIONAL_ADDRESS_FAMILY,
 		ATTR_EVEN_PORT, ATTR_RESERVATION_TOKEN, ATTR_DONT_FRAGMENT, ATTR_MOBILITY_TICKET, ATTR_CHANNEL_NUMBER,
-		ATTR_DATA, ATTR_PASSWORD_ALGORITHM, ATTR_PASSWORD_ALGORITHMS, ATTR_USERNAME, ATTR_REALM, ATTR_NONCE, 0x0003,
-		ATTR_MESSAGE_INTEGRITY_SHA256, ATTR_XOR_PEER_ADDRESS
+		ATTR_DATA, ATTR_PASSWORD_ALGORITHM, ATTR_PASSWORD_ALGORITHMS, ATTR_USERNAME, ATTR_REALM, ATTR_NONCE, ATTR_CHANGE_REQUEST,
+		ATTR_MESSAGE_INTEGRITY_SHA256, ATTR_XOR_PEER_ADDRESS, ATTR_RESPONSE_PORT, ATTR_PADDING
 	};
 	uint8_t which = read_u8(r);
 	uint16_t type = types[(which & 31) % (sizeof(types) / sizeof(types[0]))];
@@ -343,6 +361,8 @@ static void act_settings(struct scene *s, uint8_t what)
 
 	denied[0] = (struct ip_range){ ep("5.6.7.8:0").ip, ep("5.6.7.9:0").ip };
 	s->settings.policy.denied = s->settings.policy.allowed = denied;
+	if (what & 0x40)
+		s->settings.n_discovery = 1 - s->settings.n_discovery;
 	switch (what & 15) {
 	case 0: s->no_family[0] = !s->no_family[0]; break;
 	case 1: s->no_family[1] = !s->no_family[1]; break;

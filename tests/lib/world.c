@@ -74,9 +74,22 @@ static void read_answer(struct player *p)
 	}
 }
 
+/* The player who asked: the answer may leave from another address, or reach another of its ports (RFC 5780). */
+static struct player *player_of(struct world *w, const struct client_path *path)
+{
+	struct player *p = player_at(w, path);
+
+	for (unsigned i = 0; p == NULL && i < w->n_players; i++) {
+		if (ip_equal(&w->players[i]->path.client.ip, &path->client.ip))
+			p = w->players[i];
+	}
+	return p;
+}
+
 static void on_answer(void *shell, const struct client_path *to, struct span message)
 {
-	struct player *p = player_at(shell, to);
+	struct world *w = shell;
+	struct player *p = player_of(w, to);
 
 	if (p == NULL) {
 		fail_msg("an answer to nobody");
@@ -85,6 +98,7 @@ static void on_answer(void *shell, const struct client_path *to, struct span mes
 	assert_true(message.len <= sizeof(p->answer));
 	memcpy(p->answer, message.p, message.len);
 	p->answer_len = message.len;
+	w->answered = *to;
 	p->answers++;
 	assert_int_equal(stun_parse(&p->m, span_of(p->answer, p->answer_len)), STUN_OK);
 	read_answer(p);

@@ -68,6 +68,7 @@ struct world {
 	uint16_t next_port;
 	struct heard peer_heard[64];
 	unsigned n_peer_heard;
+	struct client_path answered;	/* where the last answer left from and went to */
 	enum turn_drop last_drop;	/* of the data door; DROP_NONE if the last packet was not dropped there */
 	unsigned ended;			/* end-of-allocation records */
 	struct allocation_record record;	/* the last; its pointers are gone */

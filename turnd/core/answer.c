@@ -1,10 +1,10 @@
 /* answer.c - responses: what goes into each, in the order of turn-contract section 4. */
 #include "common/base/reader.h"
-#include "turnd/core/server_state.h"
+#include "turnd/core/discovery.h"
 #include "turnd/wire/stun_attr.h"
 #include "turnd/wire/stun_build.h"
 
-enum { ANSWER_MAX = 1280 };	/* the longest: 401 with a realm of 763 bytes */
+enum { ANSWER_MAX = 1680 };	/* the longest: a padded Binding; then 401 with a realm of 763 bytes */
 
 static const uint16_t method_number[METHOD_N] = {
 	STUN_BINDING, STUN_ALLOCATE, STUN_REFRESH, STUN_CREATE_PERMISSION, STUN_CHANNEL_BIND
@@ -68,7 +68,7 @@ static void finish(struct stun_builder *b, const struct request *r, unsigned cod
 	count_add(&r->s->counters.responses[r->method][turn_code_of(code)], 1);
 	count_add(&r->s->counters.packets[LEG_CLIENT][DIR_OUT], 1);
 	count_add(&r->s->counters.bytes[LEG_CLIENT][DIR_OUT], message.len);
-	r->s->shell.answer(r->s->shell_ctx, r->path, message);
+	r->s->shell.answer(r->s->shell_ctx, r->discovery != NULL ? &r->discovery->reply : r->path, message);
 }
 
 static void add_challenge(struct stun_builder *b, const struct request *r)
@@ -102,6 +102,20 @@ static void add_allocation(struct stun_builder *b, const struct request *r, uint
 		stun_add_address_error(b, a->missing_family, a->missing_code);
 }
 
+static void add_mapping(struct stun_builder *b, const struct request *r)
+{
+	static const uint8_t padding[DISCOVERY_PADDING];
+	const struct discovery *d = r->discovery;
+
+	stun_add_xor_address(b, ATTR_XOR_MAPPED_ADDRESS, &r->path->client);
+	if (d == NULL)
+		return;
+	stun_add_address(b, ATTR_RESPONSE_ORIGIN, d->origin);
+	stun_add_address(b, ATTR_OTHER_ADDRESS, d->other);
+	if (d->padding)
+		stun_add(b, ATTR_PADDING, span_of(padding, sizeof(padding)));
+}
+
 void answer_send(const struct request *r, struct outcome o)
 {
 	struct stun_builder b;
@@ -111,7 +125,7 @@ void answer_send(const struct request *r, struct outcome o)
 	if (o.code == 401 || o.code == 438)
 		add_challenge(&b, r);
 	else if (o.code == 0 && r->method == METHOD_BINDING)
-		stun_add_xor_address(&b, ATTR_XOR_MAPPED_ADDRESS, &r->path->client);
+		add_mapping(&b, r);
 	else if (o.code == 0 && r->method == METHOD_ALLOCATE)
 		add_allocation(&b, r, o.lifetime);
 	else if (o.code == 0 && r->method == METHOD_REFRESH)

@@ -26,6 +26,8 @@ struct turn_server {
 	bool draining;
 };
 
+struct discovery;	/* discovery.h */
+
 struct request {
 	struct turn_server *s;
 	const struct client_path *path;
@@ -34,6 +36,7 @@ struct request {
 	msec_t now;
 	int64_t unix_now;
 	struct allocation *allocation;	/* on this 5-tuple, or NULL */
+	const struct discovery *discovery;	/* a Binding that RFC 5780 is served to, or NULL */
 	struct identity who;
 	bool authenticated;		/* who is set; the answer is signed with its key */
 };

@@ -39,6 +39,14 @@ struct policy_settings {		/* turn-contract section 6 */
 
 enum { NONCE_KEYS = 2, NONCE_KEY_SIZE = 32 };
 
+struct discovery_socket {
+	struct endpoint at, advertised;
+	uint32_t socket;		/* client_path.socket of it */
+};
+struct discovery_group {		/* RFC 5780: two addresses of one family, two ports each */
+	struct discovery_socket v[2][2];	/* [address][port] */
+};
+
 struct quota;				/* quota.h: process-wide, behind a mutex of its own; checked at Allocate only */
 
 struct turn_settings {
@@ -62,6 +70,8 @@ struct turn_settings {
 	unsigned max_permissions, max_channels;		/* per allocation: 1024, 256 */
 	struct policy_settings policy;
 	struct rate rates[RATE_N];	/* per source: RATES_DEFAULT, or what the operator wants */
+	const struct discovery_group *discovery;	/* NAT behaviour discovery; at most one group of each family */
+	size_t n_discovery;		/* 0: not served */
 	struct quota *quota;		/* NULL: none */
 };
 

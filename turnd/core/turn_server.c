@@ -1,6 +1,6 @@
 #include "turnd/core/turn_server.h"
 
-#include "turnd/core/server_state.h"
+#include "turnd/core/discovery.h"
 #include "turnd/wire/stun_attr.h"
 
 #include <stdlib.h>
@@ -122,16 +122,26 @@ unsigned message_unknown_attributes(const struct stun_msg *m, uint16_t types[UNK
 static void handle_binding(struct request *r)
 {
 	uint16_t unknown[UNKNOWN_MAX];
-	unsigned n = message_unknown_attributes(r->m, unknown);
+	unsigned n = message_unknown_attributes(r->m, unknown), code = 0;
+	bool serves = discovery_serves(r);
+	struct discovery d = { .padding = false };
 
-	if (!within_rate(r, n > 0 && !r->authenticated ? RATE_REFUSAL : RATE_BINDING)) {
+	if (serves) {
+		n = discovery_understood(unknown, n);
+		code = discovery_read(r, &d);
+	}
+	if (!within_rate(r, (n > 0 && !r->authenticated) || code != 0 || d.padding ? RATE_REFUSAL : RATE_BINDING)) {
 		count_add(&r->s->counters.drops[DROP_RATE_LIMIT], 1);
 		return;
 	}
-	if (n > 0)
+	if (n > 0) {
 		answer_unknown_attributes(r, unknown, n);
-	else
-		answer_send(r, (struct outcome){ .code = 0 });
+		return;
+	}
+	if (serves && code == 0)
+		r->discovery = &d;
+	answer_send(r, outcome_error(code));
+	r->discovery = NULL;
 }
 
 static bool authenticate(struct request *r)

@@ -75,10 +75,15 @@ static bool ports_are_free(const struct endpoint *listeners, size_t n, char why[
 /* Without listening-ip, IPv6 is wanted only if the host has it. */
 static size_t listeners_of(const struct turnd_config *c, struct endpoint out[ADDRESSES_MAX])
 {
-	size_t n = config_listeners(c, out, NULL);
+	size_t n = config_listeners(c, out, NULL), left = 0;
 	int rc = c->listening_ip.n == 0 ? path_udp_probe(&out[1]) : 0;
 
-	return rc == EAFNOSUPPORT || rc == EADDRNOTAVAIL ? 1 : n;
+	if (rc != EAFNOSUPPORT && rc != EADDRNOTAVAIL)
+		return n;
+	for (size_t i = 0; i < n; i++)
+		if (out[i].ip.family == 4)
+			out[left++] = out[i];
+	return left;
 }
 
 static unsigned descriptor_limit(unsigned workers, size_t listeners)
@@ -251,6 +256,8 @@ bool workers_reload(struct workers *ws, const struct turnd_config *config, char 
 	if ((s = turnd_settings_new(config, &host, ws->nonce_key, ws->quota, &say)) == NULL)
 		return false;
 	quota_limits(ws->quota, config->user_quota, config->total_quota);
+	memcpy(s->discovery, ws->settings->discovery, sizeof(s->discovery));	/* the sockets are those of the start */
+	s->turn.n_discovery = ws->settings->turn.n_discovery;
 	ws->retired = ws->settings;
 	ws->settings = s;
 	for (unsigned i = 0; i < ws->n; i++)

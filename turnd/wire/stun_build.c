@@ -58,6 +58,19 @@ void stun_add_xor_address(struct stun_builder *b, uint16_t type, const struct en
 		stun_add(b, type, span_of(value, attr_write_xor_address(e, b->p + 8, value)));
 }
 
+void stun_add_address(struct stun_builder *b, uint16_t type, const struct endpoint *e)
+{
+	size_t n = e->ip.family == 6 ? 16 : 4;
+	uint8_t *p = add_attr(b, type, 4 + n);
+
+	if (p == NULL)
+		return;
+	p[0] = 0;
+	p[1] = attr_family_number(e->ip.family);
+	store_u16(p + 2, e->port);
+	memcpy(p + 4, e->ip.b, n);
+}
+
 void stun_add_error(struct stun_builder *b, unsigned code, struct span reason)
 {
 	uint8_t *p = add_attr(b, ATTR_ERROR_CODE, 4 + reason.len);

@@ -25,6 +25,7 @@ void stun_begin(struct stun_builder *b, uint8_t *mem, size_t cap, uint16_t metho
 void stun_add(struct stun_builder *b, uint16_t type, struct span value);
 void stun_add_u32(struct stun_builder *b, uint16_t type, uint32_t value);
 void stun_add_xor_address(struct stun_builder *b, uint16_t type, const struct endpoint *e);
+void stun_add_address(struct stun_builder *b, uint16_t type, const struct endpoint *e);	/* as MAPPED-ADDRESS */
 void stun_add_error(struct stun_builder *b, unsigned code, struct span reason);
 /* ADDRESS-ERROR-CODE (RFC 8656 section 18.13), without a reason. family: 4 or 6. */
 void stun_add_address_error(struct stun_builder *b, uint8_t family, unsigned code);
