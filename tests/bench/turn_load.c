@@ -1,10 +1,11 @@
 /* turn_load.c - relays packets through a TURN server as fast as it can take them, and says what one costs it.
  *
- *	turn_load SERVER:PORT USER PASSWORD PID [allocations=1000] [payload=172] [seconds=6] [window=256]
+ *	turn_load SERVER:PORT USER PASSWORD PID [allocations=1000] [payload=172] [seconds=6] [window=256] [burst=1]
  *
  * Every allocation has a client port of its own and a channel to one peer port of ours. Packets go both ways in a closed
  * loop: at most `window` in each direction are on their way, so that the server always has work and its buffers never
- * overflow; only what arrives is counted. CPU time is that of all threads of PID, in nanoseconds, from schedstat.
+ * overflow; only what arrives is counted. A burst of more than one goes out in one call with UDP_SEGMENT, and so reaches the
+ * server as a network card with receive offload would hand over a key frame: all packets of one allocation, one behind the other. CPU time is that of all threads of PID, in nanoseconds, from schedstat.
  *
  * Prints: delivered packets, packets a second, share of one processor that the server used, lost packets, and the server's CPU
  * microseconds for each delivered packet.
@@ -19,6 +20,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <netinet/udp.h>
 #include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -28,7 +30,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { BATCH = 64, DATAGRAM = 1600, TRIES = 20, CHANNEL = 0x4000 };
+enum { BATCH = 64, DATAGRAM = 1600, BURST_MAX = 40, TRIES = 20, CHANNEL = 0x4000 };
 
 struct client {
 	int fd;				/* connected to the server */
@@ -42,11 +44,12 @@ struct load {
 	struct span realm, nonce;
 	uint8_t realm_text[128], nonce_text[128];
 	uint8_t key[MD5_SIZE];
-	unsigned n, window;
+	unsigned n, window, burst;
 	size_t payload;
 	struct client *clients;
 	int peer, epoll;
-	uint8_t frame[DATAGRAM];	/* ChannelData as clients send it */
+	uint8_t frames[BURST_MAX * DATAGRAM];	/* ChannelData as clients send it, `burst` times */
+	uint8_t payloads[BURST_MAX * DATAGRAM];	/* as the peer sends */
 	/* the loop */
 	unsigned next_client, next_relay, from_clients, from_peer;	/* on their way */
 	uint64_t delivered, lost, strange;
@@ -181,31 +184,57 @@ static void open_client(struct load *l, struct client *c)
 
 /* --- the loop ---------------------------------------------------------------------------------------------------- */
 
+struct segmentation {
+	_Alignas(struct cmsghdr) char bytes[CMSG_SPACE(sizeof(uint16_t))];
+};
+
+/* Where there is more than one packet, the kernel shall cut them. */
+static void segment(const struct load *l, struct msghdr *m, struct segmentation *memory, size_t size)
+{
+	uint16_t value = (uint16_t)size;
+	struct cmsghdr *c;
+
+	if (l->burst == 1)
+		return;
+	m->msg_control = memory->bytes;
+	m->msg_controllen = sizeof(memory->bytes);
+	c = CMSG_FIRSTHDR(m);
+	*c = (struct cmsghdr){ .cmsg_level = SOL_UDP, .cmsg_type = UDP_SEGMENT, .cmsg_len = CMSG_LEN(sizeof(value)) };
+	memcpy(CMSG_DATA(c), &value, sizeof(value));
+}
+
 static void clients_send(struct load *l)
 {
-	for (unsigned i = 0; i < BATCH && l->from_clients < l->window; i++) {
-		struct client *c = &l->clients[l->next_client++ % l->n];
-		if (send(c->fd, l->frame, CHANNEL_DATA_HEADER + l->payload, 0) < 0)
+	const size_t size = CHANNEL_DATA_HEADER + l->payload;
+	struct iovec data = { l->frames, l->burst * size };
+	struct msghdr m = { .msg_iov = &data, .msg_iovlen = 1 };
+	struct segmentation memory;
+
+	segment(l, &m, &memory, size);
+	for (unsigned i = 0; i < BATCH && l->from_clients + l->burst <= l->window; i++) {
+		if (sendmsg(l->clients[l->next_client++ % l->n].fd, &m, 0) < 0)
 			return;
-		l->from_clients++;
+		l->from_clients += l->burst;
 	}
 }
 
 static void peer_sends(struct load *l)
 {
-	struct iovec data = { l->frame + CHANNEL_DATA_HEADER, l->payload };
+	struct iovec data = { l->payloads, l->burst * l->payload };
+	struct segmentation memory[BATCH];
 	struct mmsghdr m[BATCH];
 	unsigned n = 0;
 	int sent;
 
-	for (; n < BATCH && l->from_peer + n < l->window; n++) {
+	for (; n < BATCH && l->from_peer + (n + 1) * l->burst <= l->window; n++) {
 		struct client *c = &l->clients[(l->next_relay + n) % l->n];
 		m[n] = (struct mmsghdr){ .msg_hdr = { .msg_name = &c->relay, .msg_namelen = c->relay_len, .msg_iov = &data,
 						      .msg_iovlen = 1 } };
+		segment(l, &m[n].msg_hdr, &memory[n], l->payload);
 	}
 	if (n > 0 && (sent = sendmmsg(l->peer, m, n, 0)) > 0) {
 		l->next_relay += (unsigned)sent;
-		l->from_peer += (unsigned)sent;
+		l->from_peer += (unsigned)sent * l->burst;
 	}
 }
 
@@ -315,7 +344,8 @@ static unsigned number(int argc, char **argv, int i, unsigned otherwise)
 
 int main(int argc, char **argv)
 {
-	struct load l = { .n = number(argc, argv, 5, 1000), .payload = number(argc, argv, 6, 172), .window = number(argc, argv, 8, 256) };
+	struct load l = { .n = number(argc, argv, 5, 1000), .payload = number(argc, argv, 6, 172), .window = number(argc, argv, 8, 256),
+			  .burst = number(argc, argv, 9, 1) };
 	unsigned seconds = number(argc, argv, 7, 6);
 	struct rlimit files = { 0 };
 	struct sockaddr_storage sa;
@@ -323,8 +353,9 @@ int main(int argc, char **argv)
 	uint64_t cpu, delivered;
 	msec_t began, took;
 
-	if (argc < 5 || !endpoint_parse(&l.server, span_str(argv[1])) || l.payload > DATAGRAM - CHANNEL_DATA_HEADER)
-		die("usage: turn_load SERVER:PORT USER PASSWORD PID [allocations] [payload] [seconds] [window]");
+	if (argc < 5 || !endpoint_parse(&l.server, span_str(argv[1])) || l.payload > DATAGRAM - CHANNEL_DATA_HEADER ||
+	    l.burst > BURST_MAX || l.burst > l.window)
+		die("usage: turn_load SERVER:PORT USER PASSWORD PID [allocations] [payload] [seconds] [window] [burst]");
 	l.user = span_str(argv[2]);
 	l.password = span_str(argv[3]);
 	if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
@@ -336,7 +367,8 @@ int main(int argc, char **argv)
 	    (l.clients = calloc(l.n, sizeof(*l.clients))) == NULL)
 		die("no memory");
 	l.peer_at = endpoint_from_sockaddr((struct sockaddr *)&sa);
-	channel_data_header(l.frame, CHANNEL, (uint16_t)l.payload);
+	for (unsigned i = 0; i < l.burst; i++)
+		channel_data_header(l.frames + i * (CHANNEL_DATA_HEADER + l.payload), CHANNEL, (uint16_t)l.payload);
 	for (unsigned i = 0; i < l.n; i++)
 		open_client(&l, &l.clients[i]);
 
