@@ -145,6 +145,8 @@ def a_credential_is_taken_until_it_expires(s):
 
 def turnd_works_from_here(s):
     d = turnd(s, "--threads=2")
+    steps = probe("turn:127.0.0.1?transport=tcp", secret_file(s))
+    assert list(steps)[1] == "connect" and all_ok(steps), steps
     for _ in range(4):
         steps = probe("turn:127.0.0.1:3478?transport=udp", secret_file(s), "--user=prober")
         assert list(steps) == ["resolve", "binding", "allocate", "permission", "relay", "direct", "release"] and all_ok(steps), steps

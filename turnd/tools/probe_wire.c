@@ -8,8 +8,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "common/base/reader.h"
-#include "turnd/wire/stun.h"
+#include "turnd/wire/channel_data.h"
+#include "turnd/wire/frame.h"
 
 enum { DATAGRAM_MAX = 65536, MESSAGE_MAX = 8192 };
 
@@ -159,19 +159,17 @@ bool wire_send(struct wire *w, struct span message)
 	return send_bytes(w, message);
 }
 
-/* A client without channels hears nothing but STUN. False: something else came. */
+/* False: what came is no TURN. */
 static bool cut_messages(struct wire *w, void (*message)(void *ctx, struct span message), void *ctx)
 {
-	while (w->in.len >= STUN_HEADER) {
-		size_t n = STUN_HEADER + (size_t)load_u16(w->in.p + 2);
-		if (w->in.p[0] >= 0x40 || n > MESSAGE_MAX)
-			return false;
-		if (w->in.len < n)
-			break;
-		message(ctx, span_of(w->in.p, n));
-		buf_consume(&w->in, n);
+	enum frame_result r;
+	struct frame f;
+
+	while ((r = frame_cut(buf_span(&w->in), MESSAGE_MAX, CHANNEL_LAST, &f)) == FRAME_OK) {
+		message(ctx, f.data);
+		buf_consume(&w->in, f.size);
 	}
-	return true;
+	return r == FRAME_MORE;
 }
 
 static bool take_plain(struct wire *w, struct span bytes, void (*message)(void *ctx, struct span message), void *ctx)

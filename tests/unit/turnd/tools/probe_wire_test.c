@@ -101,7 +101,7 @@ static void a_stream_is_cut_into_messages_wherever_it_breaks(void **state)
 
 static void what_is_not_stun_ends_a_stream(void **state)
 {
-	static const uint8_t long_one[20] = { 1, 1, 0xff, 0xfc };
+	static const uint8_t long_one[20] = { 1, 1, 0xff, 0xfc, 0x21, 0x12, 0xa4, 0x42 };
 	struct talk *t = *state;
 
 	say(t, "HTTP/1.1 400 Bad Request", 24);
