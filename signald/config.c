@@ -2,6 +2,9 @@
 
 #include "common/base/endpoint.h"
 #include "common/base/origin.h"
+#include "common/crypto/digest.h"
+#include "common/proto/node_record.h"
+#include "common/redis/redis_url.h"
 #include "signald/hub.h"
 #include "signald/ws_handshake.h"
 
@@ -27,6 +30,13 @@ const struct option signald_options[] = {
 	  "connections at a time per listener; 0: as many as descriptors allow"),
 	ROW("max-connections-per-address", OPT_UINT, max_connections_per_address, "0", "0", "10000000",
 	  "of these from one IPv4 address or IPv6 /64; 0: no limit"),
+	OPTION_GROUP("The fleet"),
+	ROW("redis", OPT_STRING, redis, NULL, NULL, NULL,
+	  "unix:///path or redis://[user:password@]host[:port]: roomd finds this server there"),
+	ROW("zone", OPT_STRING, zone, NULL, NULL, NULL,
+	  "rooms of a roomd with the same zone come here first"),
+	ROW("internal-url", OPT_STRING, internal_url, NULL, NULL, NULL,
+	  "http://host:port, where roomd reaches this server; the first public-url if that is plain"),
 	OPTION_GROUP("Limits"),
 	ROW("max-message", OPT_SIZE, max_message, "256k", "1k", "16m",
 	  "longest message: of a WebSocket, or body of a POST"),
@@ -109,6 +119,38 @@ static bool check_urls(struct options *o, const struct signald_config *c)
 	return good;
 }
 
+static bool check_fleet(struct options *o, const struct signald_config *c)
+{
+	struct redis_node node;
+	struct origin u;
+	char why[160];
+	bool good = true;
+
+	if (c->zone != NULL && !node_zone_valid(span_str(c->zone))) {
+		options_bad(o, "zone", 0, "'%s' is not a word of at most %d letters, digits, '.', '_' and '-'", c->zone, NODE_ZONE_MAX);
+		good = false;
+	}
+	if (c->internal_url != NULL && (!origin_parse(&u, span_str(c->internal_url), false) || u.tls)) {
+		options_bad(o, "internal-url", 0, "'%s' is not http://host:port", c->internal_url);
+		good = false;
+	}
+	if (c->redis == NULL)
+		return good;
+	if (!redis_url_parse(span_str(c->redis), &node, why)) {
+		options_bad(o, "redis", 0, "%s", why);
+		good = false;
+	}
+	secret_wipe(&node, sizeof(node));
+	if (c->public_url.n == 0 || c->public_url.n >= NODE_URLS_MAX) {
+		options_bad(o, "public-url", 0, "must be given with redis, at most %d times: roomd sends clients there", NODE_URLS_MAX - 1);
+		good = false;
+	} else if (c->internal_url == NULL && origin_parse(&u, span_str(c->public_url.v[0]), true) && u.tls) {
+		options_bad(o, "internal-url", 0, "must be given with redis: the first public-url is reached by TLS, roomd speaks plain HTTP");
+		good = false;
+	}
+	return good;
+}
+
 static bool check_sizes(struct options *o, const struct signald_config *c)
 {
 	size_t longest = config_max_escaped(c) + HUB_MESSAGE_COST;
@@ -134,5 +176,5 @@ bool signald_config_check(struct options *o, void *config)
 	const struct signald_config *c = config;
 	bool addresses = check_addresses(o, c), urls = check_urls(o, c), sizes = check_sizes(o, c);
 
-	return addresses && urls && sizes;
+	return check_fleet(o, c) && addresses && urls && sizes;
 }

@@ -9,6 +9,7 @@ struct signald_config {
 	struct string_list listening_ip;
 	uint16_t listening_port;
 	struct string_list public_url, room_server, allowed_origin;
+	char *redis, *zone, *internal_url;	/* NULL: none */
 	unsigned max_connections, max_connections_per_address;
 	size_t max_message;
 	unsigned queue_messages;

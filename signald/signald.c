@@ -7,6 +7,7 @@
 #include "common/net/loop_wheel.h"
 #include "signald/bus_local.h"
 #include "signald/bye.h"
+#include "signald/fleet.h"
 #include "signald/http_api.h"
 
 struct signald {
@@ -20,6 +21,7 @@ struct signald {
 	struct http_api api;
 	struct http_server *http;
 	struct bye bye;
+	struct fleet fleet;
 };
 
 static void on_prepare(uv_prepare_t *p)
@@ -84,7 +86,8 @@ static void init_parts(struct signald *s, uv_loop_t *loop)
 
 static void say_what_is_missing(const struct signald_config *cfg)
 {
-	LOG(LOG_INFO, "standalone", LOG_STR("msg", "without Redis: this is the only instance, its rooms are in memory"));
+	if (cfg->redis == NULL)
+		LOG(LOG_INFO, "standalone", LOG_STR("msg", "without Redis: this is the only instance, its rooms are in memory"));
 	if (cfg->room_server.n == 0)
 		LOG(LOG_WARNING, "no_room_server", LOG_STR("msg", "no room-server: nobody is told when a member is gone, so its "
 			"seat there stays taken until it leaves by itself"));
@@ -107,7 +110,7 @@ void *signald_start(uv_loop_t *loop, const void *config, char why[256])
 	s->http = http_server_new(loop, &limits, &http_api_ops, &s->api);
 	if (s->http != NULL && bye_open(&s->bye, loop, s->cfg, &s->metrics) == 0) {
 		http_server_set_headers(s->http, http_api_headers, HTTP_API_HEADERS);
-		if (listen_all(s, why)) {
+		if (listen_all(s, why) && fleet_join(&s->fleet, loop, s->cfg, &s->clients, why) == 0) {
 			say_what_is_missing(s->cfg);
 			return s;
 		}
@@ -122,6 +125,7 @@ void signald_drain(void *self)
 {
 	struct signald *s = self;
 
+	fleet_drain(&s->fleet);
 	http_server_drain(s->http);
 	clients_drain(&s->clients);
 }
@@ -146,6 +150,7 @@ void signald_stop(void *self)
 	if (s->http != NULL)
 		http_server_stop(s->http, NULL);
 	bye_close(&s->bye);
+	fleet_leave(&s->fleet);
 	http_api_close(&s->api);
 	uv_close((uv_handle_t *)&s->prepare, NULL);
 	loop_wheel_close(&s->wheel, on_wheel_closed);
@@ -157,6 +162,7 @@ void signald_free(void *self)
 
 	clients_close(&s->clients);
 	hub_close(&s->hub);
+	fleet_close(&s->fleet);
 	metrics_close(&s->metrics);
 	free(s);
 }
@@ -171,6 +177,7 @@ void signald_metrics(void *self, struct buf *out)
 	metrics_print(all, 1, out);
 	buf_addf(out, "# HELP signald_rooms rooms with at least one member\n# TYPE signald_rooms gauge\nsignald_rooms %zu\n",
 		 s->hub.rooms.n);
+	fleet_metrics(&s->fleet, out);
 }
 
 void signald_status(void *self, struct buf *out)

@@ -1,6 +1,8 @@
 #include "turnd/config.h"
 
 #include "common/base/log.h"
+#include "common/crypto/digest.h"
+#include "common/redis/redis_url.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -69,6 +71,13 @@ const struct option turnd_options[] = {
 	SWITCH("no-auth", no_auth, "no credentials at all: on loopback only, or with yes-open-relay"),
 	SWITCH("yes-open-relay", yes_open_relay, "I know what an open relay is used for, and want one"),
 
+	OPTION_GROUP("The fleet"),
+	{ .name = "redis", .kind = OPT_STRING, .offset = FIELD(redis),
+	  .help = "unix:///path or redis://[user:password@]host[:port]: secrets come from there, and roomd finds this server there" },
+	{ .name = "zone", .kind = OPT_STRING, .offset = FIELD(zone), .help = "clients of a roomd with the same zone are sent here first" },
+	LIST("turn-uri", turn_uri, "turn:host[:port][?transport=udp|tcp] or turns:..., as clients reach this server; "
+	     "the listening addresses if absent"),
+
 	OPTION_GROUP("Limits"),
 	UINT("user-quota", user_quota, "0", "1000000", "allocations a user may have at a time; 0: no limit"),
 	UINT("total-quota", total_quota, "0", "1000000", "allocations there may be at a time; 0: what ports and descriptors allow"),
@@ -114,8 +123,7 @@ const struct option turnd_options[] = {
 	DROPPED("tls-alternate-server", LATER_STREAMS), DROPPED("max-bps", "bandwidth is not limited in this version"),
 	DROPPED("bps-capacity", "bandwidth is not limited in this version"),
 	DROPPED("allocation-default-address-family", "clients that ask for no family get IPv4"),
-	DROPPED("redis", "give the secrets as static-auth-secret or secret-file in this version"),
-	DROPPED("redis-userdb", "give the secrets as static-auth-secret or secret-file in this version"),
+	DROPPED("redis-userdb", "use redis = redis://[user:password@]host[:port]: its secrets (turn/realm/REALM/secret) are used"),
 	DROPPED("redis-statsdb", "use the metrics of the admin listener"),
 	/* coturn's, gone */
 	DROPPED("no-multicast-peers", "that is the default; allow-multicast-peers undoes it"),
@@ -161,26 +169,53 @@ static void say_at_option(void *ctx, const char *option, size_t i, const char *s
 
 static bool check_credentials(struct options *o, const struct turnd_config *c, bool loopback)
 {
-	bool any = c->users.n + c->secrets.n > 0 || c->secret_file != NULL;
+	bool any = c->users.n + c->secrets.n > 0 || c->secret_file != NULL || c->redis != NULL;
 
 	if (c->no_auth && !loopback && !c->yes_open_relay) {
 		options_bad(o, "no-auth", 0, "a relay without credentials that others can reach is abused within hours; "
 			    "if that is wanted, say yes-open-relay too");
 		return false;
 	}
-	if (c->use_auth_secret && c->secrets.n == 0 && c->secret_file == NULL) {
-		options_bad(o, "use-auth-secret", 0, "there is no secret: give static-auth-secret or secret-file");
+	if (c->use_auth_secret && c->secrets.n == 0 && c->secret_file == NULL && c->redis == NULL) {
+		options_bad(o, "use-auth-secret", 0, "there is no secret: give static-auth-secret, secret-file or redis");
 		return false;
 	}
 	if (any || c->no_auth)
 		return true;
 	if (!loopback) {
 		options_bad(o, "static-auth-secret", 0, "there is neither a secret nor a user, and no default: "
-			    "give static-auth-secret, secret-file or user");
+			    "give static-auth-secret, secret-file, redis or user");
 		return false;
 	}
 	options_warn(o, "static-auth-secret", 0, "there is neither a secret nor a user: nobody can allocate, only Binding is answered");
 	return true;
+}
+
+static bool check_fleet(struct options *o, const struct turnd_config *c)
+{
+	struct redis_node node;
+	char why[160];
+	bool ok = true;
+
+	if (c->redis != NULL && !redis_url_parse(span_str(c->redis), &node, why)) {
+		options_bad(o, "redis", 0, "%s", why);
+		ok = false;
+	}
+	secret_wipe(&node, sizeof(node));
+	if (c->zone != NULL && !node_zone_valid(span_str(c->zone))) {
+		options_bad(o, "zone", 0, "'%s' is not a word of at most %d letters, digits, '.', '_' and '-'", c->zone, NODE_ZONE_MAX);
+		ok = false;
+	}
+	if (c->turn_uri.n > NODE_URLS_MAX) {
+		options_bad(o, "turn-uri", NODE_URLS_MAX, "more than %d", NODE_URLS_MAX);
+		ok = false;
+	}
+	for (size_t i = 0; i < c->turn_uri.n; i++)
+		if (!node_url_valid(NODE_TURN, span_str(c->turn_uri.v[i]))) {
+			options_bad(o, "turn-uri", i, "'%s' is not turn:host[:port][?transport=udp|tcp] or turns:...", c->turn_uri.v[i]);
+			ok = false;
+		}
+	return ok;
 }
 
 bool turnd_check(struct options *o, void *config)
@@ -206,6 +241,7 @@ bool turnd_check(struct options *o, void *config)
 	if (c->verbose && !options_given(o, "log-level"))
 		c->service.log_level = LOG_DEBUG;
 	ok = config_relays(c, &host, relays, &n_relays, &say) && ok;
+	ok = check_fleet(o, c) && ok;
 	ok = (n == 0 || check_credentials(o, c, config_is_loopback(listeners, n))) && ok;
 	s = turnd_settings_new(c, &host, no_key, NULL, &say);
 	for (size_t i = 0; s != NULL && i < c->users.n; i++)

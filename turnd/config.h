@@ -7,6 +7,8 @@
 #define TURND_CONFIG_H
 
 #include "common/daemon/service.h"
+#include "common/proto/node_record.h"
+#include "common/proto/turn_secret.h"
 #include "turnd/core/settings.h"
 
 struct turnd_config {
@@ -35,6 +37,10 @@ struct turnd_config {
 	bool allow_loopback_peers, allow_private_peers, allow_multicast_peers;
 	/* what answers look like */
 	bool fingerprint, software_attribute, include_reason_string, rfc5766_channel_numbers, verbose;
+	/* the fleet */
+	char *redis, *zone;		/* NULL: none */
+	struct string_list turn_uri;
+	const struct turn_secrets *learnt;	/* no option: what Redis said; borrowed; may be NULL */
 };
 
 extern const struct option turnd_options[];
@@ -73,7 +79,13 @@ bool config_relays(const struct turnd_config *c, const struct interfaces *host, 
  * 0 if it is off, or after a complaint. */
 size_t config_discovery(const struct turnd_config *c, struct discovery_group out[2], const struct complaints *say);
 
-/* Our own listening and admin addresses: never a peer. Wildcards become all addresses of the host. */
+/* What our lease announces: turn-uri, else every listening address by UDP and TCP, a wildcard's being those of the
+ * interfaces, as external-ip calls them. The texts go to *text, which must be empty and have its limit. False: no memory. */
+enum { CONFIG_URIS_TEXT = 2 * ADDRESSES_MAX * 80 };
+bool config_uris(const struct turnd_config *c, const struct interfaces *host, struct buf *text,
+		 struct span out[NODE_URLS_MAX], size_t *n);
+
+/* Our own listening, admin and Redis addresses: never a peer. Wildcards become all addresses of the host. */
 size_t config_services(const struct turnd_config *c, const struct interfaces *host, struct endpoint *out, size_t max);
 
 /* --- config_settings.c: the core's settings, with all they point to; nothing is borrowed from the configuration --- */

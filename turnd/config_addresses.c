@@ -1,6 +1,8 @@
 #include "turnd/config.h"
 
 #include "common/base/text.h"
+#include "common/crypto/digest.h"
+#include "common/redis/redis_url.h"
 
 #include <ifaddrs.h>
 #include <net/if.h>
@@ -210,6 +212,76 @@ static size_t add_service(const struct endpoint *at, const struct interfaces *ho
 	return n;
 }
 
+/* Where clients reach us: every listening address, as external-ip calls it. */
+static size_t public_addresses(const struct turnd_config *c, const struct interfaces *host, struct relay_pair out[ADDRESSES_MAX])
+{
+	struct endpoint listeners[ADDRESSES_MAX];
+	struct ip_addr ip[ADDRESSES_MAX];
+	size_t n_listeners = config_listeners(c, listeners, NULL), n = 0;
+
+	for (size_t i = 0; i < n_listeners; i++)
+		if (ip_is_any(&listeners[i].ip))
+			add_of_host(host, listeners[i].ip.family, false, ip, &n);
+		else
+			add_unique(ip, &n, &listeners[i].ip);
+	for (size_t i = 0; n == 0 && i < n_listeners; i++)
+		add_of_host(host, listeners[i].ip.family, true, ip, &n);
+	for (size_t i = 0; i < n; i++)
+		out[i] = (struct relay_pair){ ip[i], ip[i] };
+	apply_external(c, out, n, NULL);
+	return n;
+}
+
+static void add_uri(struct buf *text, const struct endpoint *at, const char *transport, struct span out[NODE_URLS_MAX], size_t *n)
+{
+	char where[ENDPOINT_TEXT];
+	size_t begin = text->len;
+	bool known = *n == NODE_URLS_MAX;
+	struct span uri;
+
+	buf_addf(text, "turn:%s?transport=%s", endpoint_format(at, where), transport);
+	uri = span_skip(buf_span(text), begin);
+	for (size_t i = 0; i < *n; i++)
+		known |= span_eq(out[i], uri);
+	if (!known)
+		out[(*n)++] = uri;
+}
+
+bool config_uris(const struct turnd_config *c, const struct interfaces *host, struct buf *text,
+		 struct span out[NODE_URLS_MAX], size_t *n)
+{
+	struct relay_pair at[ADDRESSES_MAX];
+	size_t n_at;
+
+	for (*n = 0; *n < c->turn_uri.n && *n < NODE_URLS_MAX; ++*n)
+		out[*n] = span_str(c->turn_uri.v[*n]);
+	if (*n > 0)
+		return true;
+	if (buf_reserve(text, CONFIG_URIS_TEXT) == NULL)	/* views of it stay */
+		return false;
+	n_at = public_addresses(c, host, at);
+	for (int tcp = 0; tcp <= 1; tcp++)
+		for (size_t i = 0; i < n_at && !(tcp ? c->no_tcp : c->no_udp); i++) {
+			const struct endpoint e = { at[i].advertised, c->listening_port };
+			add_uri(text, &e, tcp ? "tcp" : "udp", out, n);
+		}
+	return true;
+}
+
+static size_t add_redis(const struct turnd_config *c, struct endpoint *out, size_t n, size_t max)
+{
+	struct endpoint at;
+	struct redis_node node;
+	char why[160];
+
+	if (n < max && c->redis != NULL && redis_url_parse(span_str(c->redis), &node, why) && ip_parse(&at.ip, span_str(node.host))) {
+		at.port = node.port;
+		out[n++] = at;
+	}
+	secret_wipe(&node, sizeof(node));
+	return n;
+}
+
 size_t config_services(const struct turnd_config *c, const struct interfaces *host, struct endpoint *out, size_t max)
 {
 	struct endpoint listeners[ADDRESSES_MAX], admin = { .port = c->service.admin_port };
@@ -219,5 +291,5 @@ size_t config_services(const struct turnd_config *c, const struct interfaces *ho
 		n = add_service(&listeners[i], host, out, n, max);
 	if (admin.port != 0 && c->service.admin_ip != NULL && ip_parse(&admin.ip, span_str(c->service.admin_ip)))
 		n = add_service(&admin, host, out, n, max);
-	return n;
+	return add_redis(c, out, n, max);
 }

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { SERVICES_MAX = 3 * ADDRESSES_MAX, SECRETS_MAX = 8, SECRET_FILE_MAX = 65536, REALM_MAX = 127, USERNAME_MAX = 508 };
+enum { SERVICES_MAX = 3 * ADDRESSES_MAX, SECRETS_MAX = TURN_SECRETS_MAX, SECRET_FILE_MAX = 65536, REALM_MAX = 127, USERNAME_MAX = 508 };
 
 static bool set_realm(struct turnd_settings *s, const struct turnd_config *c, const struct complaints *say)
 {
@@ -37,6 +37,8 @@ static bool reserve_text(struct turnd_settings *s, const struct turnd_config *c)
 		n += strlen(c->users.v[i]);
 	for (size_t i = 0; i < c->secrets.n; i++)
 		n += strlen(c->secrets.v[i]);
+	for (size_t i = 0; c->learnt != NULL && i < c->learnt->n; i++)
+		n += strlen(c->learnt->v[i].text);
 	n += c->secret_file != NULL ? 2 * SECRET_FILE_MAX : 0;		/* the file as it is, and the secrets in it */
 	buf_init(&s->text, n);
 	return buf_reserve(&s->text, n) != NULL;
@@ -173,6 +175,21 @@ static bool set_secrets(struct turnd_settings *s, const struct turnd_config *c, 
 	return ok;
 }
 
+/* The newest are the fleet's: the configuration's own have the places that are left. */
+static void put_learnt_first(struct turnd_settings *s, const struct turn_secrets *learnt)
+{
+	struct span own[SECRETS_MAX];
+	size_t n = s->turn.n_secrets;
+
+	memcpy(own, s->secrets, sizeof(own));
+	s->turn.n_secrets = 0;
+	for (size_t i = 0; i < learnt->n; i++)
+		s->secrets[s->turn.n_secrets++] = keep(s, span_str(learnt->v[i].text));
+	for (size_t i = 0; i < n && s->turn.n_secrets < SECRETS_MAX; i++)
+		if (turn_secrets_find(learnt, own[i]) == NULL)
+			s->secrets[s->turn.n_secrets++] = own[i];
+}
+
 static bool set_nonce_keys(struct turnd_settings *s, const struct turnd_config *c, const uint8_t nonce_key[32],
 			  const struct complaints *say)
 {
@@ -302,6 +319,8 @@ struct turnd_settings *turnd_settings_new(const struct turnd_config *c, const st
 	ok = set_realm(s, c, say);
 	ok = set_users(s, c, say) && ok;
 	ok = set_secrets(s, c, say) && ok;
+	if (c->learnt != NULL)
+		put_learnt_first(s, c->learnt);
 	ok = set_nonce_keys(s, c, nonce_key, say) && ok;
 	ok = set_policy(s, c, host, say) && ok;
 	ok = set_discovery(s, c, say) && ok;

@@ -81,9 +81,9 @@ static void a_mistake_is_said_in_a_sentence(void **state)
 		{ "static-auth-secret=s\nrest-api-separator=::", ":2: rest-api-separator: '::' is not one character\n" },
 		{ "listening-ip=192.0.2.1",
 		  "turnd: static-auth-secret: there is neither a secret nor a user, and no default: give static-auth-secret, "
-		  "secret-file or user\n" },
+		  "secret-file, redis or user\n" },
 		{ "use-auth-secret\nlistening-ip=127.0.0.1",
-		  ":1: use-auth-secret: there is no secret: give static-auth-secret or secret-file\n" },
+		  ":1: use-auth-secret: there is no secret: give static-auth-secret, secret-file or redis\n" },
 		{ "no-auth", ":1: no-auth: a relay without credentials that others can reach is abused within hours; "
 		  "if that is wanted, say yes-open-relay too\n" },
 		{ "secret-file=/nonexistent/file", ":1: secret-file: cannot read /nonexistent/file: No such file or directory\n" },
@@ -279,6 +279,101 @@ static void algorithms_and_limits_of_credentials_are_as_configured(void **state)
 	}
 }
 
+static void learnt_secrets_stand_first_and_all_are_at_most_eight(void **state)
+{
+	struct turn_secrets learnt = { .n = 2, .v = { { .id = "b", .text = "new" }, { .id = "a", .text = "own3" } } };
+	static const char *const expected[] = { "new", "own3", "own0", "own1", "own2", "own4", "own5", "own6" };
+	uint8_t key[32] = { 1 };
+	const struct interfaces host = { .n = 0 };
+	struct run r;
+	struct turnd_settings *s;
+	(void)state;
+
+	start(&r, "static-auth-secret=own0\nstatic-auth-secret=own1\nstatic-auth-secret=own2\nstatic-auth-secret=own3\n"
+	      "static-auth-secret=own4\nstatic-auth-secret=own5\nstatic-auth-secret=own6\nstatic-auth-secret=own7\n");
+	assert_int_equal(r.verdict, OPTIONS_RUN);
+	r.config.learnt = &learnt;
+	s = turnd_settings_new(&r.config, &host, key, NULL, NULL);
+	assert_non_null(s);
+	memset(&learnt, 0, sizeof(learnt));	/* nothing is borrowed */
+	assert_int_equal(s->turn.n_secrets, 8);
+	for (size_t i = 0; i < 8; i++)
+		assert_true(span_eq_str(s->turn.secrets[i], expected[i]));
+	turnd_settings_free(s);
+	end(&r);
+}
+
+static void redis_is_as_good_as_a_secret_and_no_peer(void **state)
+{
+	struct run r;
+	struct turnd_settings *s = settings(&r, "listening-ip=192.0.2.7\nuse-auth-secret\nredis=redis://:word@198.51.100.3:6380\n");
+	const struct policy_settings *p = &s->turn.policy;
+	char text[ENDPOINT_TEXT];
+	(void)state;
+
+	assert_int_equal(s->turn.n_secrets, 0);
+	assert_string_equal(endpoint_format(&p->own_services[p->n_own_services - 1], text), "198.51.100.3:6380");
+	turnd_settings_free(s);
+	end(&r);
+}
+
+static void the_fleets_options_are_checked(void **state)
+{
+	static const char *const bad[] = {
+		"redis=http://x\n", "zone=a b\n", "turn-uri=stun:h\n", "turn-uri=turn:h?transport=sctp\n",
+	};
+	(void)state;
+
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		char lines[128];
+		struct run r;
+		snprintf(lines, sizeof(lines), "user=a:b\n%s", bad[i]);
+		start(&r, lines);
+		assert_int_equal(r.verdict, OPTIONS_EXIT_BAD);
+		assert_non_null(strstr(r.said, strtok(lines + strlen("user=a:b\n"), "=")));
+		end(&r);
+	}
+}
+
+static void the_lease_announces_turn_uri_or_every_listener(void **state)
+{
+	static const struct interfaces host = {
+		.ip = { { 4, { 127, 0, 0, 1 } }, { 4, { 10, 0, 0, 7 } }, { 6, { 0x20, 0x01, 0x0d, 0xb8, [15] = 1 } } }, .n = 3,
+	};
+	static const struct {
+		const char *lines, *uris;
+	} rows[] = {
+		{ "", "turn:10.0.0.7:3478?transport=udp turn:[2001:db8::1]:3478?transport=udp "
+		      "turn:10.0.0.7:3478?transport=tcp turn:[2001:db8::1]:3478?transport=tcp " },
+		{ "no-tcp\nexternal-ip=192.0.2.7\n", "turn:192.0.2.7:3478?transport=udp turn:[2001:db8::1]:3478?transport=udp " },
+		{ "listening-ip=127.0.0.1\nlistening-port=3500\nno-udp\n", "turn:127.0.0.1:3500?transport=tcp " },
+		{ "listening-ip=10.0.0.7\nlistening-ip=10.0.0.8\nexternal-ip=192.0.2.7\n",
+		  "turn:192.0.2.7:3478?transport=udp turn:192.0.2.7:3478?transport=tcp " },
+		{ "turn-uri=turns:t.example.org\nturn-uri=turn:t.example.org:1\n", "turns:t.example.org turn:t.example.org:1 " },
+	};
+	(void)state;
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct span uris[NODE_URLS_MAX];
+		char lines[256], got[512] = "";
+		struct buf text;
+		struct run r;
+		size_t n;
+		snprintf(lines, sizeof(lines), "user=a:b\n%s", rows[i].lines);
+		start(&r, lines);
+		assert_int_equal(r.verdict, OPTIONS_RUN);
+		buf_init(&text, CONFIG_URIS_TEXT);
+		assert_true(config_uris(&r.config, &host, &text, uris, &n));
+		for (size_t k = 0; k < n; k++) {
+			assert_true(node_url_valid(NODE_TURN, uris[k]));
+			snprintf(got + strlen(got), sizeof(got) - strlen(got), "%.*s ", SPAN_ARG(uris[k]));
+		}
+		assert_string_equal(got, rows[i].uris);
+		buf_close(&text);
+		end(&r);
+	}
+}
+
 static void ranges_have_both_ends(void **state)
 {
 	static const struct { const char *text, *low, *high; } cases[] = {
@@ -365,6 +460,10 @@ int main(void)
 		cmocka_unit_test(secrets_come_from_options_and_from_a_file),
 		cmocka_unit_test(nonce_secrets_are_two_at_most_the_newest_first),
 		cmocka_unit_test(algorithms_and_limits_of_credentials_are_as_configured),
+		cmocka_unit_test(learnt_secrets_stand_first_and_all_are_at_most_eight),
+		cmocka_unit_test(redis_is_as_good_as_a_secret_and_no_peer),
+		cmocka_unit_test(the_fleets_options_are_checked),
+		cmocka_unit_test(the_lease_announces_turn_uri_or_every_listener),
 		cmocka_unit_test(ranges_have_both_ends),
 		cmocka_unit_test(listening_and_admin_addresses_are_no_peers),
 		cmocka_unit_test(relay_addresses_follow_the_listeners_and_external_ip),
