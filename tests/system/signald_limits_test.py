@@ -89,10 +89,10 @@ def a_held_sender_goes_on_when_its_peer_reads_again(s):
 
 
 def one_that_takes_nothing_for_too_long_is_closed(s):
-    serve(s, "--stall-timeout=2s", "--grace=30s")
+    serve(s, f"--stall-timeout={3 * SLOW}s", "--grace=60s")     # longer than it takes to be held
     b = deaf(s, "r", "b")
     a = joined(s, "r", "a")
-    write_until_held(a, "x" * 65536, patience=0.5)
+    write_until_held(a, "x" * 65536)
     wait_until(lambda: closes(s, "slow") == 1, "closed as slow")
     assert s.signald.metric("signald_registered") == 1
     assert b
