@@ -16,7 +16,8 @@ static const char *const algorithms[] = { "md5", "sha256", NULL };
 static const struct option options[] = {
 	{ .name = "user", .flag = 'u', .kind = OPT_STRING, .offset = FIELD(user), .help = "the user's name" },
 	{ .name = "realm", .flag = 'r', .kind = OPT_STRING, .offset = FIELD(realm), .help = "the realm of the server" },
-	{ .name = "password", .flag = 'p', .kind = OPT_SECRET, .offset = FIELD(password), .help = "the password; standard input if absent" },
+	{ .name = "password", .flag = 'p', .kind = OPT_SECRET, .offset = FIELD(password),
+	  .help = "the password; standard input if absent" },
 	{ .name = "algorithm", .kind = OPT_CHOICE, .offset = FIELD(algorithm), .def = "md5", .choices = algorithms,
 	  .help = "md5, which every client knows, or sha256" },
 	{ .name = NULL }

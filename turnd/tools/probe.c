@@ -25,8 +25,10 @@ struct probe_config {
 #define FIELD(f) offsetof(struct probe_config, f)
 static const char *const families[] = { "any", "ipv4", "ipv6", NULL }, *const relay_families[] = { "same", "ipv4", "ipv6", NULL };
 static const struct option options[] = {
-	{ .name = "user", .flag = 'u', .kind = OPT_STRING, .offset = FIELD(user), .help = "the user; with a secret, the name in the credential" },
-	{ .name = "password", .kind = OPT_SECRET, .offset = FIELD(password), .help = "the user's password; standard input if absent" },
+	{ .name = "user", .flag = 'u', .kind = OPT_STRING, .offset = FIELD(user),
+	  .help = "the user; with a secret, the name in the credential" },
+	{ .name = "password", .kind = OPT_SECRET, .offset = FIELD(password),
+	  .help = "the user's password; standard input if absent" },
 	{ .name = "static-auth-secret", .kind = OPT_SECRETS, .offset = FIELD(secrets),
 	  .help = "the server's secret, to make a credential of; of several the first" },
 	{ .name = "ttl", .kind = OPT_MSEC, .offset = FIELD(ttl), .def = "1h", .min = "1s", .max = "87600h",
@@ -41,7 +43,8 @@ static const struct option options[] = {
 	{ .name = "binding-only", .kind = OPT_SWITCH, .offset = FIELD(binding_only), .def = "no",
 	  .help = "only ask whether the server answers: for a health check" },
 	{ .name = "json", .kind = OPT_SWITCH, .offset = FIELD(json), .def = "no", .help = "print JSON" },
-	{ .name = "ca-file", .kind = OPT_STRING, .offset = FIELD(ca_file), .help = "whom to trust with turns:, instead of the system's list" },
+	{ .name = "ca-file", .kind = OPT_STRING, .offset = FIELD(ca_file),
+	  .help = "whom to trust with turns:, instead of the system's list" },
 	{ .name = "insecure", .kind = OPT_SWITCH, .offset = FIELD(insecure), .def = "no", .help = "take any certificate" },
 	{ .name = NULL }
 };
@@ -139,7 +142,7 @@ static bool handshake_wires(struct probing *p)
 	return ok;
 }
 
-/* The socket that knows nothing of TURN; to be connected once the relayed address is known, so that ICMP is heard. */
+/* The socket that knows nothing of TURN. */
 static bool open_peer(struct probing *p, uint8_t family)
 {
 	struct wire *w = &p->wires[PROBE_PEER];
@@ -171,6 +174,7 @@ static void send_all(struct probing *p)
 		if (out.link == PROBE_PEER) {
 			struct sockaddr_storage sa;
 			socklen_t len = endpoint_to_sockaddr(&out.to, &sa);
+			/* connected, so that ICMP errors are heard */
 			if (connect(p->wires[PROBE_PEER].fd, (struct sockaddr *)&sa, len) < 0)
 				probe_lost(&p->plan, PROBE_PEER, false, clock_now());
 		}

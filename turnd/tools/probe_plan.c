@@ -94,11 +94,9 @@ static void start_datagram(struct probe *p, const struct move *m, msec_t now)
 {
 	random_bytes(p->token, sizeof(p->token));
 	if (m->to == PROBE_PEER)
-		p->to = p->client[PROBE_A].from;	/* as our NAT shows the socket */
+		p->to = p->peer;
 	else
 		p->to = p->client[m->to].relayed;
-	if (m->from == PROBE_PEER)
-		p->client[PROBE_A].from = (struct endpoint){ .port = 0 };	/* nothing heard of it yet */
 	p->send_at = now;
 	p->pause = TURN_CLIENT_RTO;
 	p->give_up = now + p->o.patience;
@@ -283,6 +281,8 @@ void probe_input(struct probe *p, enum probe_link link, struct span bytes, msec_
 		if (m->method != 0 && m->from == link)
 			on_event(p, event, now);
 	} else if (m->method == 0 && m->to == link && span_eq(data, span_of(p->token, sizeof(p->token)))) {
+		if (p->move == PEER_TO_A)
+			p->peer = p->client[PROBE_A].from;
 		succeeded(p, now);
 	}
 }

@@ -64,6 +64,7 @@ struct probe {
 	unsigned move;
 	bool clocks_differ;		/* a credential is taken only if any clock takes it */
 	bool alone;			/* there is no second allocation */
+	struct endpoint peer;		/* where A heard PROBE_PEER from: as our NAT shows it; port 0: not at all */
 	uint8_t token[PROBE_TOKEN], mem[TURN_CLIENT_MESSAGE];
 	struct endpoint to;
 	msec_t send_at, pause, give_up;

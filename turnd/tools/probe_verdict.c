@@ -12,7 +12,7 @@ static void format_addresses(const struct probe *p, struct addresses *t)
 	endpoint_format(&p->client[PROBE_A].mapped, t->mapped);
 	endpoint_format(&p->client[PROBE_A].relayed, t->a);
 	endpoint_format(&p->client[PROBE_B].relayed, t->b);
-	endpoint_format(&p->client[PROBE_A].from, t->peer);
+	endpoint_format(&p->peer, t->peer);
 }
 
 static unsigned patience(const struct probe *p)
@@ -113,7 +113,7 @@ static void say_silence(const struct probe *p, enum probe_step step, char out[PR
 			 "(min-port to max-port, UDP)", t.a, t.b, patience(p));
 		break;
 	case PROBE_DIRECT:
-		if (p->client[PROBE_A].from.port != 0)
+		if (p->peer.port != 0)
 			snprintf(out, PROBE_SENTENCE, "a datagram from %s reached the relayed address %s, but the answer did not come back: "
 				 "a firewall lets no UDP out from the relay ports, or none in here", t.peer, t.a);
 		else
@@ -145,8 +145,8 @@ static void say_allocated(const struct probe *p, const struct addresses *t, char
 	else if (!a->challenged)
 		snprintf(out, PROBE_SENTENCE, "relays at %s and %s WITHOUT A CREDENTIAL: this is an open relay", t->a, t->b);
 	else if (p->alone)
-		snprintf(out, PROBE_SENTENCE, "relays at %s for %" PRIu32 " s, realm '%s'; a second allocation is beyond the user's quota (486)",
-			 t->a, a->lifetime, realm);
+		snprintf(out, PROBE_SENTENCE, "relays at %s for %" PRIu32 " s, realm '%s'; a second allocation is beyond the user's "
+			 "quota (486)", t->a, a->lifetime, realm);
 	else
 		snprintf(out, PROBE_SENTENCE, "relays at %s and %s for %" PRIu32 " s, realm '%s'", t->a, t->b, a->lifetime, realm);
 }
@@ -159,7 +159,8 @@ static void say_success(const struct probe *p, enum probe_step step, char out[PR
 	format_addresses(p, &t);
 	switch (step) {
 	case PROBE_BINDING:
-		snprintf(out, PROBE_SENTENCE, "the server answers and sees us as %s%s%s", t.mapped, *software != '\0' ? "; it is " : "", software);
+		snprintf(out, PROBE_SENTENCE, "the server answers and sees us as %s%s%s", t.mapped,
+			 *software != '\0' ? "; it is " : "", software);
 		break;
 	case PROBE_ALLOCATE:
 		say_allocated(p, &t, out);

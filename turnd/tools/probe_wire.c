@@ -145,8 +145,8 @@ bool wire_handshake(struct wire *w, const struct turn_uri *uri, struct tls_clien
 			return handshake_failed(w, strerror(errno), why);
 		in = span_of(bytes, got > 0 ? (size_t)got : 0);
 	}
-	snprintf(why, 256, "no %s within %u s", w->stream ? "TLS handshake" : "answer to a DTLS hello: DTLS is off there, or UDP is dropped",
-		 (unsigned)((patience + 999) / 1000));
+	snprintf(why, 256, "no %s handshake within %u s%s", w->stream ? "TLS" : "DTLS", (unsigned)((patience + 999) / 1000),
+		 w->stream ? "" : ": DTLS is off there, or UDP is dropped");
 	return false;
 }
 
@@ -160,7 +160,7 @@ bool wire_send(struct wire *w, struct span message)
 }
 
 /* False: what came is no TURN. */
-static bool cut_messages(struct wire *w, void (*message)(void *ctx, struct span message), void *ctx)
+static bool cut_messages(struct wire *w, wire_message_fn *message, void *ctx)
 {
 	enum frame_result r;
 	struct frame f;
@@ -172,7 +172,7 @@ static bool cut_messages(struct wire *w, void (*message)(void *ctx, struct span 
 	return r == FRAME_MORE;
 }
 
-static bool take_plain(struct wire *w, struct span bytes, void (*message)(void *ctx, struct span message), void *ctx)
+static bool take_plain(struct wire *w, struct span bytes, wire_message_fn *message, void *ctx)
 {
 	if (!w->stream) {
 		message(ctx, bytes);
@@ -181,7 +181,7 @@ static bool take_plain(struct wire *w, struct span bytes, void (*message)(void *
 	return buf_add_span(&w->in, bytes) && cut_messages(w, message, ctx);
 }
 
-static bool take_secret(struct wire *w, msec_t now, struct span bytes, void (*message)(void *ctx, struct span message), void *ctx)
+static bool take_secret(struct wire *w, msec_t now, struct span bytes, wire_message_fn *message, void *ctx)
 {
 	static uint8_t plain[TLS_RECORD_MAX];
 	size_t n;
@@ -202,7 +202,7 @@ static bool take_secret(struct wire *w, msec_t now, struct span bytes, void (*me
 	}
 }
 
-enum wire_state wire_receive(struct wire *w, msec_t now, void (*message)(void *ctx, struct span message), void *ctx)
+enum wire_state wire_receive(struct wire *w, msec_t now, wire_message_fn *message, void *ctx)
 {
 	static uint8_t bytes[DATAGRAM_MAX];
 

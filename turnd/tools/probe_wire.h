@@ -27,10 +27,11 @@ void wire_close(struct wire *w);	/* any number of times */
 
 bool wire_send(struct wire *w, struct span message);	/* false: wire_receive() will say why, or it is full */
 
+typedef void wire_message_fn(void *ctx, struct span message);
 enum wire_state { WIRE_OPEN, WIRE_REFUSED, WIRE_CLOSED };
 
 /* Takes all that has come; each whole message goes to `message`. */
-enum wire_state wire_receive(struct wire *w, msec_t now, void (*message)(void *ctx, struct span message), void *ctx);
+enum wire_state wire_receive(struct wire *w, msec_t now, wire_message_fn *message, void *ctx);
 msec_t wire_due(const struct wire *w);	/* call wire_receive() then at the latest, or NEVER */
 
 #endif
