@@ -44,24 +44,10 @@ static const enum move_id goes_on[PROBE_STEPS] = {
 
 /* --- from move to move --- */
 
-static bool has_allocation(const struct probe *p, enum probe_link link)
-{
-	return p->client[link].relayed.port != 0;
-}
-
+/* What was never allocated need not be given back. */
 static bool possible(const struct probe *p, unsigned move)
 {
-	switch (moves[move].step) {
-	case PROBE_BINDING:
-		return true;
-	case PROBE_PERMISSION:
-	case PROBE_RELAY:
-		return !p->alone;
-	case PROBE_RELEASE:
-		return has_allocation(p, moves[move].from);
-	default:
-		return true;
-	}
+	return moves[move].step != PROBE_RELEASE || p->client[moves[move].from].relayed.port != 0;
 }
 
 static bool peer_possible(struct probe *p)
@@ -278,8 +264,7 @@ void probe_input(struct probe *p, enum probe_link link, struct span bytes, msec_
 		data = p->client[link].data;
 	}
 	if (event != TURN_DATA) {
-		if (m->method != 0 && m->from == link)
-			on_event(p, event, now);
+		on_event(p, event, now);	/* nobody but the one whose move it is waits for an answer */
 	} else if (m->method == 0 && m->to == link && span_eq(data, span_of(p->token, sizeof(p->token)))) {
 		if (p->move == PEER_TO_A)
 			p->peer = p->client[PROBE_A].from;

@@ -22,8 +22,9 @@ struct net {
 	/* what is broken */
 	bool deaf[PROBE_STEPS];		/* nothing of this step is carried */
 	bool forbidden[PROBE_STEPS];	/* its requests are answered 403 */
-	bool no_hairpin, no_peer_in, no_peer_out, forged, peer_refused, stale;
+	bool no_hairpin, noise, no_peer_in, no_peer_out, forged, peer_refused, stale;
 	unsigned sent[PROBE_STEPS];	/* packets */
+	struct endpoint permitted[2];	/* whom each asked to let in */
 };
 
 static int setup(void **state)
@@ -97,6 +98,8 @@ static void carry_to_peers(struct net *n)
 			probe_input(&n->p, PROBE_PEER, span_of(copy.bytes, copy.len), n->w->now);
 		else if (!n->no_hairpin)
 			into_relay(n, &copy.to, copy.from, span_of(copy.bytes, copy.len));
+		else if (n->noise)
+			into_relay(n, &copy.to, copy.from, SPAN_LIT("something else"));
 	}
 }
 
@@ -125,11 +128,23 @@ static void forbid(struct net *n, unsigned link, struct span request)
 	probe_input(&n->p, (enum probe_link)link, stun_end(&b), n->w->now);
 }
 
+static void note_permitted(struct net *n, const struct probe_packet *out)
+{
+	struct span value;
+	struct stun_msg m;
+
+	assert_int_equal(stun_parse(&m, out->bytes), STUN_OK);
+	assert_true(stun_find(&m, ATTR_XOR_PEER_ADDRESS, &value));
+	assert_true(attr_read_xor_address(value, m.tid, &n->permitted[out->link]));
+}
+
 static void carry(struct net *n, const struct probe_packet *out)
 {
 	enum probe_step step = probe_current(&n->p);
 
 	n->sent[step]++;
+	if (step == PROBE_PERMISSION)
+		note_permitted(n, out);
 	if (n->deaf[step])
 		return;
 	if (n->forbidden[step])
@@ -194,6 +209,8 @@ static void every_step_passes_against_a_server_that_works(void **state)
 	assert_says(n, PROBE_RELEASE, PROBE_OK, "");
 	assert_true(probe_works(&n->p));
 	assert_int_equal(n->w->n_relays, 0);		/* nothing is left behind */
+	assert_true(endpoint_equal(&n->permitted[PROBE_A], &n->at[PROBE_B]->relayed));
+	assert_true(endpoint_equal(&n->permitted[PROBE_B], &n->at[PROBE_A]->relayed));
 	assert_int_equal(n->sent[PROBE_RELAY], 2);	/* and nothing was sent twice */
 }
 
@@ -473,8 +490,18 @@ static void relayed_addresses_that_do_not_reach_each_other_are_told(void **state
 	n->no_hairpin = true;
 	run(n);
 	assert_says(n, PROBE_RELAY, PROBE_FAILED, "nothing came through from 9.9.9.9:50001 to 9.9.9.9:50002");
+	assert_int_equal(n->sent[PROBE_RELAY], 4);	/* at once, after 0.5, 1.5 and 3.5 s */
 	assert_says(n, PROBE_DIRECT, PROBE_OK, "");
 	assert_int_equal(n->w->n_relays, 0);
+}
+
+static void data_that_is_not_ours_proves_nothing(void **state)
+{
+	struct net *n = *state;
+
+	n->no_hairpin = n->noise = true;
+	run(n);
+	assert_says(n, PROBE_RELAY, PROBE_FAILED, "nothing came through");
 }
 
 static void a_wrong_external_address_is_told(void **state)
@@ -516,6 +543,11 @@ static void a_relayed_address_of_another_host_is_told(void **state)
 	run(n);
 	assert_says(n, PROBE_DIRECT, PROBE_FAILED, "the host at the relayed address 9.9.9.9:50001 says that the port is closed");
 	assert_says(n, PROBE_RELEASE, PROBE_OK, "");
+	assert_false(probe_works(&n->p));
+	n->o.reliable = true;
+	run(n);
+	assert_says(n, PROBE_DIRECT, PROBE_WARNED, "the port is closed");
+	assert_true(probe_works(&n->p));
 }
 
 static void allocations_that_cannot_be_given_back_are_told(void **state)
@@ -535,6 +567,7 @@ static void a_connection_that_is_gone_ends_it(void **state)
 		assert_true(probe_start(&n->p, &n->o, n->w->now, n->unix_here));
 		probe_lost(&n->p, PROBE_PEER, true, n->w->now);		/* not its turn: nothing happens */
 		assert_false(n->p.over);
+		assert_false(probe_works(&n->p));
 		probe_lost(&n->p, PROBE_A, refused == 1, n->w->now);
 		assert_true(n->p.over);
 		assert_says(n, PROBE_BINDING, PROBE_FAILED, refused == 1 ? "the port is closed" : "closed the connection");
@@ -576,6 +609,7 @@ int main(void)
 		T(on_a_stream_silence_means_something_else),
 		T(silence_after_binding_leads_out),
 		T(relayed_addresses_that_do_not_reach_each_other_are_told),
+		T(data_that_is_not_ours_proves_nothing),
 		T(a_wrong_external_address_is_told),
 		T(where_tcp_is_used_udp_may_be_blocked),
 		T(a_way_in_but_not_out_is_told),

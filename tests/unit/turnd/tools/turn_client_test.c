@@ -272,6 +272,14 @@ static void a_challenge_that_is_too_long_is_not_followed(void **state)
 	ask(t, STUN_REFRESH);
 	assert_int_equal(refuse(t, 401, nonce), TURN_REFUSED);
 	nonce[TURN_CLIENT_TEXT] = '\0';
+	for (size_t n = TURN_CLIENT_TEXT; n >= TURN_CLIENT_TEXT - 1; n--) {
+		ask(t, STUN_REFRESH);
+		stun_add_error(begin_answer(t, STUN_ERROR), 401, SPAN_LIT(""));
+		stun_add(&t->b, ATTR_REALM, span_of(nonce, n));
+		stun_add(&t->b, ATTR_NONCE, SPAN_LIT("n1"));
+		assert_int_equal(hear(t), n == TURN_CLIENT_TEXT ? TURN_REFUSED : TURN_NOTHING);
+	}
+	turn_client_init(&t->c, SPAN_LIT("alice"), SPAN_LIT("pw"), false, 5000);
 	ask(t, STUN_REFRESH);
 	assert_int_equal(refuse(t, 401, nonce), TURN_NOTHING);
 }
