@@ -31,6 +31,7 @@ static struct scene {
 	struct client_path clients[CLIENTS];
 	struct open_relay relays[RELAYS_MAX];
 	unsigned n_relays;
+	struct endpoint reserved;	/* port 0: none is */
 	uint16_t port;
 	bool no_family[2];
 	unsigned answers, ended;
@@ -86,10 +87,46 @@ static enum relay_result on_open(void *shell, struct allocation *owner, uint8_t 
 		return RELAY_NO_FAMILY;
 	if (s->n_relays == RELAYS_MAX)
 		return RELAY_NO_CAPACITY;
-	s->port = (uint16_t)(s->port + (parity == RELAY_EVEN_PORT ? 2 : 1));
+	s->port = (uint16_t)(s->port + (parity == RELAY_ANY_PORT ? 1 : 2));
 	out->bound = ep(family == 6 ? "[2a00::1]:1" : "9.9.9.9:1");
 	out->bound.port = s->port;
 	out->advertised = out->bound;
+	s->relays[s->n_relays++] = (struct open_relay){ out, owner };
+	return RELAY_OK;
+}
+
+/* One reservation at a time is enough for every way through the core; its token is "reserved". */
+static bool on_reserve(void *shell, struct relay *r, struct span user, uint8_t token[RELAY_TOKEN])
+{
+	struct scene *s = shell;
+
+	require(r->open);
+	if (s->reserved.port != 0)
+		return false;
+	s->reserved = r->bound;
+	s->reserved.port++;
+	memcpy(token, "reserved", RELAY_TOKEN);
+	return true;
+}
+
+static uint8_t on_reserved(void *shell, const uint8_t token[RELAY_TOKEN], struct span user)
+{
+	const struct scene *s = shell;
+
+	(void)user;
+	return memcmp(token, "reserved", RELAY_TOKEN) == 0 && s->reserved.port != 0 ? s->reserved.ip.family : 0;
+}
+
+static enum relay_result on_adopt(void *shell, struct allocation *owner, const uint8_t token[RELAY_TOKEN], struct span user,
+				  struct relay *out)
+{
+	struct scene *s = shell;
+
+	require(on_reserved(shell, token, user) != 0);
+	if (s->n_relays == RELAYS_MAX)
+		return RELAY_NO_CAPACITY;
+	out->bound = out->advertised = s->reserved;
+	s->reserved.port = 0;
 	s->relays[s->n_relays++] = (struct open_relay){ out, owner };
 	return RELAY_OK;
 }
@@ -130,7 +167,9 @@ static void on_ended(void *shell, const struct allocation_record *r)
 static void open_scene(struct scene *s)
 {
 	static const struct span secrets[] = { { (const uint8_t *)"new", 3 }, { (const uint8_t *)"old", 3 } };
-	static const struct turn_shell shell = { on_answer, on_open, on_close, on_is_ours, on_ended };
+	static const struct turn_shell shell = {
+		on_answer, on_open, on_close, on_is_ours, on_ended, on_reserve, on_reserved, on_adopt
+	};
 	static struct turn_user users[2];
 	static struct endpoint own[1];
 	static struct discovery_group discovery[1];
@@ -250,6 +289,8 @@ static void add_attr(struct reader *r, struct scene *s, struct stun_builder *b)
 	if (which & 0x80) {
 		peer = read_peer(r, s);
 		stun_add_xor_address(b, ATTR_XOR_PEER_ADDRESS, &peer);
+	} else if ((which & 0x40) && type == ATTR_RESERVATION_TOKEN) {
+		stun_add(b, type, SPAN_LIT("reserved"));
 	} else if (which & 0x40) {
 		stun_add_u32(b, type, (uint32_t)read_u16(r) << 16);
 	} else {

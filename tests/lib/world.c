@@ -115,11 +115,60 @@ static enum relay_result on_relay_open(void *shell, struct allocation *owner, ui
 	if (w->n_relays >= w->relay_limit)
 		return RELAY_NO_CAPACITY;
 	w->next_port = (uint16_t)(w->next_port + 1);
-	if (parity == RELAY_EVEN_PORT)
+	if (parity != RELAY_ANY_PORT)
 		w->next_port = (uint16_t)((w->next_port + 1) & ~1);
 	out->bound = ep(family == 6 ? "[2a00:1450::1]:1" : "9.9.9.9:1");
 	out->bound.port = w->next_port;
 	out->advertised = out->bound;
+	w->relays[w->n_relays++] = (struct world_relay){ out, owner };
+	w->relays_opened++;
+	w->next_port += parity == RELAY_EVEN_PORT_RESERVE;
+	return RELAY_OK;
+}
+
+static bool on_relay_reserve(void *shell, struct relay *r, struct span user, uint8_t token[RELAY_TOKEN])
+{
+	struct world *w = shell;
+	struct world_reservation *v = &w->reservations[w->n_reservations];
+
+	assert_int_equal(r->bound.port % 2, 0);
+	if (w->n_reservations == 8)
+		return false;
+	w->n_reservations++;
+	*v = (struct world_reservation){ .at = r->bound, .until = w->now + SECONDS(30), .token = { 't', 'o', 'k', 'e', 'n' } };
+	v->at.port++;
+	v->token[7] = (uint8_t)w->n_reservations;
+	snprintf(v->user, sizeof(v->user), "%.*s", SPAN_ARG(user));
+	memcpy(token, v->token, RELAY_TOKEN);
+	return true;
+}
+
+static struct world_reservation *reservation(struct world *w, const uint8_t token[RELAY_TOKEN], struct span user)
+{
+	for (unsigned i = 0; i < w->n_reservations; i++) {
+		struct world_reservation *v = &w->reservations[i];
+		if (memcmp(v->token, token, RELAY_TOKEN) == 0 && w->now < v->until && span_eq_str(user, v->user))
+			return v;
+	}
+	return NULL;
+}
+
+static uint8_t on_relay_reserved(void *shell, const uint8_t token[RELAY_TOKEN], struct span user)
+{
+	const struct world_reservation *v = reservation(shell, token, user);
+	return v != NULL ? v->at.ip.family : 0;
+}
+
+static enum relay_result on_relay_adopt(void *shell, struct allocation *owner, const uint8_t token[RELAY_TOKEN],
+					struct span user, struct relay *out)
+{
+	struct world *w = shell;
+	struct world_reservation *v = reservation(w, token, user);
+
+	if (v == NULL || w->n_relays >= w->relay_limit)
+		return RELAY_NO_CAPACITY;
+	v->until = 0;
+	out->bound = out->advertised = v->at;
 	w->relays[w->n_relays++] = (struct world_relay){ out, owner };
 	w->relays_opened++;
 	return RELAY_OK;
@@ -204,7 +253,8 @@ bool world_start(struct world *w)
 {
 	static const struct turn_shell shell = {
 		.answer = on_answer, .relay_open = on_relay_open, .relay_close = on_relay_close,
-		.relay_is_ours = on_relay_is_ours, .allocation_ended = on_ended,
+		.relay_is_ours = on_relay_is_ours, .allocation_ended = on_ended, .relay_reserve = on_relay_reserve,
+		.relay_reserved = on_relay_reserved, .relay_adopt = on_relay_adopt,
 	};
 	if (w->server == NULL)
 		w->server = turn_server_new(&w->settings, &shell, w, w->now);

@@ -62,6 +62,8 @@ struct world {
 	struct player *players[16];
 	unsigned n_players;
 	struct world_relay { struct relay *relay; struct allocation *owner; } relays[64];
+	struct world_reservation { struct endpoint at; msec_t until; uint8_t token[8]; char user[600]; } reservations[8];
+	unsigned n_reservations;	/* ever made; the shell's part is played for 30 s each */
 	unsigned n_relays, relays_opened;
 	unsigned relay_limit;		/* 508 beyond */
 	bool no_ipv4, no_ipv6;		/* 440 */

@@ -7,7 +7,8 @@ enum { EVEN_PORT_R = 0x80 };
 
 struct wish {			/* what an Allocate asks for */
 	bool family[RELAYS];
-	bool even_port, reserve_next;
+	enum relay_parity parity;
+	const uint8_t *token;		/* RESERVATION-TOKEN, or NULL */
 	uint32_t lifetime;
 };
 
@@ -28,22 +29,32 @@ static unsigned check_transport(const struct request *r)
 	return 442;
 }
 
+static bool find_additional_family(const struct request *r, struct span *value)
+{
+	return stun_find(r->m, ATTR_ADDITIONAL_ADDRESS_FAMILY, value) ||
+	       stun_find(r->m, ATTR_ADDITIONAL_ADDRESS_FAMILY_COTURN, value);
+}
+
 static unsigned check_port(const struct request *r, struct wish *w)
 {
-	struct span value;
+	const struct turn_server *s = r->s;
+	struct span value, ignored;
+	uint8_t family;
 
 	if (stun_find(r->m, ATTR_EVEN_PORT, &value)) {
 		if (value.len != 1)
 			return 400;
-		w->even_port = true;
-		w->reserve_next = (value.p[0] & EVEN_PORT_R) != 0;
+		w->parity = value.p[0] & EVEN_PORT_R ? RELAY_EVEN_PORT_RESERVE : RELAY_EVEN_PORT;
 	}
 	if (!stun_find(r->m, ATTR_RESERVATION_TOKEN, &value))
 		return 0;
-	if (value.len != 8 || w->even_port || request_has(r, ATTR_REQUESTED_ADDRESS_FAMILY) ||
-	    request_has(r, ATTR_ADDITIONAL_ADDRESS_FAMILY))
+	if (value.len != RELAY_TOKEN || w->parity != RELAY_ANY_PORT || request_has(r, ATTR_REQUESTED_ADDRESS_FAMILY) ||
+	    find_additional_family(r, &ignored))
 		return 400;
-	return 508;			/* no token of ours is about: none is ever handed out */
+	w->token = value.p;
+	family = s->shell.relay_reserved(s->shell_ctx, w->token, r->who.user);
+	w->family[relay_place(family)] = true;
+	return family != 0 ? 0 : 508;
 }
 
 static unsigned check_families(const struct request *r, struct wish *w)
@@ -51,13 +62,15 @@ static unsigned check_families(const struct request *r, struct wish *w)
 	struct span value;
 	uint8_t family;
 
-	if (stun_find(r->m, ATTR_ADDITIONAL_ADDRESS_FAMILY, &value)) {
-		if (!attr_read_family(value, &family) || family != 6 || w->reserve_next ||
+	if (find_additional_family(r, &value)) {
+		if (!attr_read_family(value, &family) || family != 6 || w->parity == RELAY_EVEN_PORT_RESERVE ||
 		    request_has(r, ATTR_REQUESTED_ADDRESS_FAMILY))
 			return 400;
 		w->family[RELAY_IPV4] = w->family[RELAY_IPV6] = true;
 		return 0;
 	}
+	if (w->token != NULL)
+		return 0;
 	family = 4;
 	if (stun_find(r->m, ATTR_REQUESTED_ADDRESS_FAMILY, &value)) {
 		if (!attr_read_family(value, &family))
@@ -89,13 +102,21 @@ static unsigned read_wish(const struct request *r, struct wish *w)
 	return request_lifetime(r, false, &w->lifetime) ? 0 : 400;
 }
 
+static enum relay_result ask_for_relay(struct allocation *a, uint8_t family, const struct wish *w, struct relay *out)
+{
+	const struct turn_shell *shell = &a->server->shell;
+	void *ctx = a->server->shell_ctx;
+
+	if (w->token != NULL)
+		return shell->relay_adopt(ctx, a, w->token, a->who.user, out);
+	return shell->relay_open(ctx, a, family, w->parity, &a->path, out);
+}
+
 static unsigned open_relay(struct allocation *a, unsigned place, const struct wish *w)
 {
-	struct turn_server *s = a->server;
 	struct relay *relay = &a->relay[place];
 
-	switch (s->shell.relay_open(s->shell_ctx, a, place == RELAY_IPV6 ? 6 : 4,
-				    w->even_port ? RELAY_EVEN_PORT : RELAY_ANY_PORT, &a->path, relay)) {
+	switch (ask_for_relay(a, place == RELAY_IPV6 ? 6 : 4, w, relay)) {
 	case RELAY_OK:
 		relay->open = true;
 		return 0;
@@ -125,6 +146,16 @@ static unsigned open_relays(struct allocation *a, const struct wish *w)
 	return allocation_has_relay(a) ? 0 : first_code;
 }
 
+/* There is one relay only: R=1 excludes a dual allocation. */
+static unsigned reserve_next(struct allocation *a)
+{
+	struct turn_server *s = a->server;
+	struct relay *relay = &a->relay[a->relay[RELAY_IPV6].open ? RELAY_IPV6 : RELAY_IPV4];
+
+	a->reserved = s->shell.relay_reserve(s->shell_ctx, relay, a->who.user, a->token);
+	return a->reserved ? 0 : 508;
+}
+
 static unsigned take_quota(struct allocation *a)
 {
 	a->quota = a->server->settings->quota;
@@ -150,9 +181,11 @@ static unsigned fill(struct allocation *a, const struct request *r, const struct
 	a->lifetime = w->lifetime;
 	if ((code = take_quota(a)) != 0)
 		return code;
-	if (r->s->draining || w->reserve_next)
+	if (r->s->draining)
 		return 508;
 	if ((code = open_relays(a, w)) != 0)
+		return code;
+	if (w->parity == RELAY_EVEN_PORT_RESERVE && (code = reserve_next(a)) != 0)
 		return code;
 	return alloc_table_add(&r->s->allocations, a) ? 0 : 508;
 }

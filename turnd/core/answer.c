@@ -98,6 +98,8 @@ static void add_allocation(struct stun_builder *b, const struct request *r, uint
 	}
 	stun_add_xor_address(b, ATTR_XOR_MAPPED_ADDRESS, &r->path->client);
 	stun_add_u32(b, ATTR_LIFETIME, lifetime);
+	if (a->reserved)
+		stun_add(b, ATTR_RESERVATION_TOKEN, span_of(a->token, sizeof(a->token)));
 	if (a->missing_family != 0)
 		stun_add_address_error(b, a->missing_family, a->missing_code);
 }

@@ -13,8 +13,11 @@ struct relay {			/* embedded in its allocation; filled by relay_open */
 
 enum relay_parity {
 	RELAY_ANY_PORT,
-	RELAY_EVEN_PORT			/* EVEN-PORT with R=0 */
+	RELAY_EVEN_PORT,		/* EVEN-PORT with R=0 */
+	RELAY_EVEN_PORT_RESERVE		/* with R=1: the port behind it is held too, until it is reserved or the relay closed */
 };
+
+enum { RELAY_TOKEN = 8 };		/* bytes of a RESERVATION-TOKEN */
 
 enum relay_result {
 	RELAY_OK,

@@ -48,6 +48,13 @@ struct turn_shell {
 	bool (*relay_is_ours)(void *shell, const struct endpoint *peer);
 	/* End-of-allocation record: the shell logs it and publishes it. May be NULL. */
 	void (*allocation_ended)(void *shell, const struct allocation_record *r);
+	/* Of a relay opened with RELAY_EVEN_PORT_RESERVE: keep the port behind it for 30 s for this user's token. False: no. */
+	bool (*relay_reserve)(void *shell, struct relay *r, struct span user, uint8_t token[RELAY_TOKEN]);
+	/* The family, 4 or 6, of what this user has reserved under this token; 0: nothing. */
+	uint8_t (*relay_reserved)(void *shell, const uint8_t token[RELAY_TOKEN], struct span user);
+	/* As relay_open, but on the port that was reserved; with RELAY_NO_CAPACITY if it is not (any more). */
+	enum relay_result (*relay_adopt)(void *shell, struct allocation *owner, const uint8_t token[RELAY_TOKEN],
+					 struct span user, struct relay *out);
 };
 
 struct turn_server *turn_server_new(const struct turn_settings *settings, const struct turn_shell *shell, void *shell_ctx,

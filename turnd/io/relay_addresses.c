@@ -9,7 +9,7 @@ int relay_addresses_add(struct relay_addresses *a, const struct ip_addr *ip, con
 {
 	struct relay_address *r = &a->v[a->n];
 
-	if (a->n == RELAY_ADDRESSES_MAX)
+	if (a->n == RELAY_ADDRESSES_MAX || (a->reserved == NULL && (a->reserved = reservations_new(a)) == NULL))
 		return -1;
 	*r = (struct relay_address){ *ip, *advertised, port_pool_new(min_port, max_port, workers) };
 	if (r->ports == NULL)
@@ -21,6 +21,8 @@ int relay_addresses_add(struct relay_addresses *a, const struct ip_addr *ip, con
 
 void relay_addresses_close(struct relay_addresses *a)
 {
+	reservations_free(a->reserved);
+	a->reserved = NULL;
 	while (a->n > 0)
 		port_pool_free(a->v[--a->n].ports);
 }

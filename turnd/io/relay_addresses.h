@@ -1,6 +1,6 @@
 /* relay_addresses.h - the addresses of ours on which relay sockets open, and their port pools.
  *
- * Built by main, const while workers run but for the pools and the number of open sockets.
+ * Built by main, const while workers run but for the pools, the reservations and the number of open sockets.
  *
  * Thread: any.
  */
@@ -10,6 +10,7 @@
 #include <stdatomic.h>
 
 #include "turnd/io/relay_ports.h"
+#include "turnd/io/reservations.h"
 
 enum { RELAY_ADDRESSES_MAX = 64 };
 
@@ -24,6 +25,7 @@ struct relay_addresses {
 	bool translated;		/* some are advertised as something else than they are */
 	unsigned max_sockets;		/* how many relay sockets the process may have open: descriptors minus a reserve */
 	atomic_uint sockets;
+	struct reservations *reserved;	/* owned; NULL until the first address is added */
 };
 
 /* Adds one. advertised: what clients are told, `ip` itself without NAT. -1: too many, or no memory. */

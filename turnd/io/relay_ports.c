@@ -6,7 +6,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
-enum { NOBODY = 0xFFFF, NO_PORT = 0 };
+enum { NOBODY = 0xFFFF, NO_PORT = 0, PAIR_TRIES = 32 };
 
 struct port {
 	msec_t due;		/* resting: free again at this time */
@@ -224,21 +224,69 @@ static uint16_t choose(struct port_pool *p, unsigned worker, bool even)
 	return p->free[from][1].v[nth - p->free[from][0].n];
 }
 
+static bool is_free(const struct port_pool *p, uint16_t port)
+{
+	unsigned holder = chunk_of(p, port)->holder, at = port_of(p, port)->at;
+	const struct free_list *l;
+
+	if (holder == NOBODY)
+		return true;
+	l = &p->free[holder][port % 2];
+	return at < l->n && l->v[at] == port;
+}
+
+/* Both ports of a pair lie in one chunk, for chunks begin with an even port. */
+static bool has_free_neighbour(const struct port_pool *p, uint16_t port)
+{
+	return port < p->max && is_free(p, (uint16_t)(port + 1));
+}
+
+static uint16_t choose_pair(struct port_pool *p, unsigned worker)
+{
+	uint16_t port;
+
+	for (unsigned i = 0; i < PAIR_TRIES; i++) {
+		port = choose(p, worker, true);
+		if (port == NO_PORT || has_free_neighbour(p, port))
+			return port;
+	}
+	if (p->open_ports[0] > 0 && has_free_neighbour(p, port = lease(p, worker, random_below(p->open_ports[0]), true)))
+		return port;
+	/* Pairs are rare: in the worst case there is none, which only a look at every even port can tell. */
+	for (unsigned w = 0; w < p->n_workers; w++)
+		for (unsigned i = 0; i < p->free[w][0].n; i++)
+			if (has_free_neighbour(p, p->free[w][0].v[i]))
+				return p->free[w][0].v[i];
+	return NO_PORT;
+}
+
+static void use(struct port_pool *p, uint16_t port, unsigned worker)
+{
+	free_list_remove(p, chunk_of(p, port), port);
+	atomic_store_explicit(&p->user[port - p->min], (uint16_t)(worker + 1), memory_order_release);
+	atomic_fetch_add_explicit(&p->used, 1, memory_order_relaxed);
+}
+
 uint16_t port_pool_take(struct port_pool *p, unsigned worker, enum relay_parity parity, msec_t now)
 {
+	bool pair = parity == RELAY_EVEN_PORT_RESERVE;
 	uint16_t port;
 
 	pthread_mutex_lock(&p->lock);
 	queue_release(p, &p->resting, now);
 	queue_release(p, &p->foreign, now);
-	port = choose(p, worker, parity == RELAY_EVEN_PORT);
-	if (port != NO_PORT) {
-		free_list_remove(p, chunk_of(p, port), port);
-		atomic_store_explicit(&p->user[port - p->min], (uint16_t)(worker + 1), memory_order_release);
-		atomic_fetch_add_explicit(&p->used, 1, memory_order_relaxed);
-	}
+	port = pair ? choose_pair(p, worker) : choose(p, worker, parity == RELAY_EVEN_PORT);
+	if (port != NO_PORT)
+		use(p, port, worker);
+	if (port != NO_PORT && pair)
+		use(p, (uint16_t)(port + 1), worker);
 	pthread_mutex_unlock(&p->lock);
 	return port;
+}
+
+void port_pool_move(struct port_pool *p, uint16_t port, unsigned worker)
+{
+	atomic_store_explicit(&p->user[port - p->min], (uint16_t)(worker + 1), memory_order_release);
 }
 
 void port_pool_give(struct port_pool *p, uint16_t port, enum port_verdict v, msec_t now)

@@ -25,7 +25,7 @@ struct port_pool;
 struct port_pool *port_pool_new(uint16_t min, uint16_t max, unsigned workers);
 void port_pool_free(struct port_pool *p);	/* NULL is fine */
 
-/* A free port for `worker` (0 .. workers-1); 0: there is none. */
+/* A free port for `worker` (0 .. workers-1); 0: there is none. With RELAY_EVEN_PORT_RESERVE the one behind it too. */
 uint16_t port_pool_take(struct port_pool *p, unsigned worker, enum relay_parity parity, msec_t now);
 
 enum port_verdict {
@@ -33,6 +33,8 @@ enum port_verdict {
 	PORT_FOREIGN	/* somebody else has it bound: rests a minute */
 };
 void port_pool_give(struct port_pool *p, uint16_t port, enum port_verdict v, msec_t now);
+
+void port_pool_move(struct port_pool *p, uint16_t port, unsigned worker);	/* a port in use: now by this worker */
 
 int port_pool_user(const struct port_pool *p, uint16_t port);	/* the worker that uses it; -1: nobody, or not in range */
 unsigned port_pool_used(const struct port_pool *p);		/* ports in use now */

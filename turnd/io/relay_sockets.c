@@ -12,6 +12,7 @@ static const uint32_t no_handle = UINT32_MAX;
 
 struct relay_socket {
 	int fd;				/* -1: not in use */
+	int next_fd;			/* bound to the port behind, until that is reserved; -1: none */
 	struct allocation *owner;
 	struct relay_address *address;	/* whose port it holds */
 	uint16_t port;
@@ -51,7 +52,7 @@ static uint32_t slot_take(struct relay_sockets *r)
 		r->v = v;
 		r->cap = cap;
 	}
-	r->v[r->n] = (struct relay_socket){ .fd = -1 };
+	r->v[r->n] = (struct relay_socket){ .fd = -1, .next_fd = -1 };
 	return r->n++;
 }
 
@@ -59,7 +60,7 @@ static void slot_free(struct relay_sockets *r, uint32_t h)
 {
 	struct relay_socket *s = &r->v[h];
 
-	*s = (struct relay_socket){ .fd = -1, .next_free = r->free };
+	*s = (struct relay_socket){ .fd = -1, .next_fd = -1, .next_free = r->free };
 	r->free = h;
 }
 
@@ -93,78 +94,155 @@ static int socket_new(uint8_t family, size_t buffer)
 	return fd;
 }
 
-/* Binds to a free port of the address; the port, or 0. Ports that another program holds are passed over. */
-static uint16_t bind_free_port(struct relay_sockets *r, struct relay_address *a, int fd, enum relay_parity parity, msec_t now)
+static int open_at(const struct relay_address *a, uint16_t port, size_t buffer, int *fd)		/* 0, or an errno */
 {
-	for (unsigned i = 0; i < BIND_TRIES; i++) {
-		struct endpoint at = { .ip = a->ip, .port = port_pool_take(a->ports, r->worker, parity, now) };
-		struct sockaddr_storage sa;
-		socklen_t len = endpoint_to_sockaddr(&at, &sa);
-		bool foreign;
+	struct endpoint at = { .ip = a->ip, .port = port };
+	struct sockaddr_storage sa;
+	socklen_t len = endpoint_to_sockaddr(&at, &sa);
 
-		if (at.port == 0 || bind(fd, (struct sockaddr *)&sa, len) == 0)
-			return at.port;
-		foreign = errno == EADDRINUSE || errno == EACCES;
-		port_pool_give(a->ports, at.port, foreign ? PORT_FOREIGN : PORT_USED, now);
+	if ((*fd = socket_new(a->ip.family, buffer)) < 0)
+		return errno;
+	return bind(*fd, (struct sockaddr *)&sa, len) == 0 ? 0 : errno;
+}
+
+static void give_back(struct relay_address *a, uint16_t port, int fd, bool foreign, msec_t now)
+{
+	if (fd >= 0)
+		close(fd);
+	port_pool_give(a->ports, port, foreign ? PORT_FOREIGN : PORT_USED, now);
+}
+
+/* Opens a socket on a free port of the address, and with RELAY_EVEN_PORT_RESERVE another on the port behind it. Ports that
+ * another program holds are passed over. The (first) port, or 0. */
+static uint16_t open_on_free_port(struct relay_sockets *r, struct relay_address *a, enum relay_parity parity, msec_t now, int fd[2])
+{
+	uint16_t n = parity == RELAY_EVEN_PORT_RESERVE ? 2 : 1;
+
+	fd[1] = -1;
+	for (unsigned i = 0; i < BIND_TRIES; i++) {
+		uint16_t port = port_pool_take(a->ports, r->worker, parity, now), opened = 0;
+		bool foreign;
+		int error = 0;
+
+		if (port == 0)
+			return 0;
+		while (opened < n && (error = open_at(a, (uint16_t)(port + opened), r->buffer, &fd[opened])) == 0)
+			opened++;
+		if (opened == n)
+			return port;
+		foreign = error == EADDRINUSE || error == EACCES;
+		for (uint16_t k = 0; k < n; k++)
+			give_back(a, (uint16_t)(port + k), k <= opened ? fd[k] : -1, foreign && k == opened, now);
+		fd[1] = -1;
 		if (!foreign)
 			return 0;
 	}
 	return 0;
 }
 
+/* Makes a relay of a socket whose port and place among the open sockets are ours. */
+static bool add_socket(struct relay_sockets *r, const struct relay_socket *s, struct relay *out)
+{
+	uint32_t h = slot_take(r);
+	struct epoll_event ev = { .events = EPOLLIN, .data.u32 = h };
+
+	if (h == no_handle)
+		return false;
+	if (epoll_ctl(r->epoll, EPOLL_CTL_ADD, s->fd, &ev) < 0) {
+		slot_free(r, h);
+		return false;
+	}
+	r->v[h] = *s;
+	*out = (struct relay){
+		.bound = { s->address->ip, s->port }, .advertised = { s->address->advertised, s->port }, .socket = h, .open = true
+	};
+	return true;
+}
+
+/* The socket, or both, their ports and their places. */
+static void let_go(struct relay_sockets *r, const struct relay_socket *s, msec_t now)
+{
+	give_back(s->address, s->port, s->fd, false, now);
+	relay_addresses_release(r->addresses);
+	if (s->next_fd >= 0) {
+		give_back(s->address, (uint16_t)(s->port + 1), s->next_fd, false, now);
+		relay_addresses_release(r->addresses);
+	}
+}
+
 enum relay_result relay_sockets_open(struct relay_sockets *r, struct allocation *owner, uint8_t family, enum relay_parity parity,
 				     const struct ip_addr *server, msec_t now, struct relay *out)
 {
 	struct relay_address *a = relay_addresses_choose(r->addresses, family, server, &r->round);
-	struct epoll_event ev = { .events = EPOLLIN };
-	uint32_t h;
-	uint16_t port;
-	int fd;
+	unsigned wanted = parity == RELAY_EVEN_PORT_RESERVE ? 2 : 1, places = 0;
+	struct relay_socket s = { .owner = owner, .address = a, .family = family };
+	int fd[2];
 
 	if (a == NULL)
 		return RELAY_NO_FAMILY;
-	if (!relay_addresses_reserve(r->addresses))
+	reservations_expire(r->addresses->reserved, now);
+	while (places < wanted && relay_addresses_reserve(r->addresses))
+		places++;
+	if (places == wanted && (s.port = open_on_free_port(r, a, parity, now, fd)) != 0) {
+		s.fd = fd[0];
+		s.next_fd = fd[1];
+		if (add_socket(r, &s, out))
+			return RELAY_OK;
+		let_go(r, &s, now);
 		return RELAY_NO_CAPACITY;
-	if ((h = slot_take(r)) == no_handle)
-		goto release;
-	if ((fd = socket_new(family, r->buffer)) < 0)
-		goto free_slot;
-	if ((port = bind_free_port(r, a, fd, parity, now)) == 0)
-		goto close_fd;
-	ev.data.u32 = h;
-	if (epoll_ctl(r->epoll, EPOLL_CTL_ADD, fd, &ev) < 0)
-		goto give_port;
-	r->v[h] = (struct relay_socket){ .fd = fd, .owner = owner, .address = a, .port = port, .family = family };
-	*out = (struct relay){ .bound = { a->ip, port }, .advertised = { a->advertised, port }, .socket = h, .open = true };
-	return RELAY_OK;
-
-give_port:
-	port_pool_give(a->ports, port, PORT_USED, now);
-close_fd:
-	close(fd);
-free_slot:
-	slot_free(r, h);
-release:
-	relay_addresses_release(r->addresses);
+	}
+	while (places-- > 0)
+		relay_addresses_release(r->addresses);
 	return RELAY_NO_CAPACITY;
 }
 
 void relay_sockets_close(struct relay_sockets *r, struct relay *relay, msec_t now)
 {
-	struct relay_socket *s = &r->v[relay->socket];
-
 	relay->open = false;
-	close(s->fd);			/* leaves the epoll set by itself: it was never duplicated */
-	port_pool_give(s->address->ports, s->port, PORT_USED, now);
-	relay_addresses_release(r->addresses);
+	let_go(r, &r->v[relay->socket], now);	/* a closed one leaves the epoll set by itself: it was never duplicated */
 	slot_free(r, relay->socket);
+}
+
+bool relay_sockets_reserve(struct relay_sockets *r, struct relay *relay, struct span user, msec_t now, uint8_t token[RELAY_TOKEN])
+{
+	struct relay_socket *s = &r->v[relay->socket];
+	const struct reserved next = {
+		.fd = s->next_fd, .address = (uint8_t)(s->address - r->addresses->v), .port = (uint16_t)(s->port + 1)
+	};
+
+	if (next.fd < 0 || !reservations_add(r->addresses->reserved, next, user, now, token))
+		return false;
+	s->next_fd = -1;
+	return true;
+}
+
+enum relay_result relay_sockets_adopt(struct relay_sockets *r, struct allocation *owner, const uint8_t token[RELAY_TOKEN],
+				      struct span user, msec_t now, struct relay *out)
+{
+	struct reserved got;
+	struct relay_socket s = { .owner = owner, .next_fd = -1 };
+
+	if (!reservations_take(r->addresses->reserved, token, user, now, &got))
+		return RELAY_NO_CAPACITY;
+	s.fd = got.fd;
+	s.address = &r->addresses->v[got.address];
+	s.port = got.port;
+	s.family = s.address->ip.family;
+	port_pool_move(s.address->ports, s.port, r->worker);
+	if (add_socket(r, &s, out))
+		return RELAY_OK;
+	let_go(r, &s, now);
+	return RELAY_NO_CAPACITY;
 }
 
 void relay_sockets_shut(struct relay_sockets *r)
 {
-	for (uint32_t h = 0; h < r->n; h++)
+	for (uint32_t h = 0; h < r->n; h++) {
 		if (r->v[h].fd >= 0)
 			close(r->v[h].fd);
+		if (r->v[h].next_fd >= 0)
+			close(r->v[h].next_fd);
+	}
 	free(r->v);
 	tx_free(r->out);
 	if (r->epoll >= 0)

@@ -37,6 +37,11 @@ enum relay_result relay_sockets_open(struct relay_sockets *r, struct allocation 
 				     const struct ip_addr *server, msec_t now, struct relay *out);
 void relay_sockets_close(struct relay_sockets *r, struct relay *relay, msec_t now);
 
+/* turn_shell.relay_reserve and relay_adopt. */
+bool relay_sockets_reserve(struct relay_sockets *r, struct relay *relay, struct span user, msec_t now, uint8_t token[RELAY_TOKEN]);
+enum relay_result relay_sockets_adopt(struct relay_sockets *r, struct allocation *owner, const uint8_t token[RELAY_TOKEN],
+				      struct span user, msec_t now, struct relay *out);
+
 /* Receives from at most RELAY_EVENTS ready sockets into the empty batch b; packets[i] describes slot i. Calls deliver whenever
  * the batch is full, and at the end if it holds anything: deliver must leave it empty. It may close any socket. */
 void relay_sockets_receive(struct relay_sockets *r, struct rx_batch *b, struct flow_packet packets[BATCH],

@@ -106,6 +106,7 @@ static void ports(const struct workers *ws, struct buf *out)
 {
 	char ip[IP_TEXT];
 
+	reservations_expire(ws->addresses.reserved, clock_now());
 	head(out, "turnd_relay_ports_used", "gauge", "Relay ports in use.");
 	for (size_t i = 0; i < ws->addresses.n; i++)
 		buf_addf(out, "turnd_relay_ports_used{address=\"%s\"} %u\n", ip_format(&ws->addresses.v[i].ip, ip),

@@ -88,7 +88,28 @@ static void allocation_ended(void *shell, const struct allocation_record *r)
 		path_tcp_allocation_ended(&w->streams, r->path);
 }
 
-static const struct turn_shell shell_ops = { answer, relay_open, relay_close, relay_is_ours, allocation_ended };
+static bool relay_reserve(void *shell, struct relay *r, struct span user, uint8_t token[RELAY_TOKEN])
+{
+	struct worker *w = shell;
+	return relay_sockets_reserve(&w->relays, r, user, uv_now(&w->loop), token);
+}
+
+static uint8_t relay_reserved(void *shell, const uint8_t token[RELAY_TOKEN], struct span user)
+{
+	struct worker *w = shell;
+	return reservations_family(w->addresses->reserved, token, user, uv_now(&w->loop));
+}
+
+static enum relay_result relay_adopt(void *shell, struct allocation *owner, const uint8_t token[RELAY_TOKEN], struct span user,
+				     struct relay *out)
+{
+	struct worker *w = shell;
+	return relay_sockets_adopt(&w->relays, owner, token, user, uv_now(&w->loop), out);
+}
+
+static const struct turn_shell shell_ops = {
+	answer, relay_open, relay_close, relay_is_ours, allocation_ended, relay_reserve, relay_reserved, relay_adopt
+};
 
 /* --- time -------------------------------------------------------------------------------------------------------- */
 

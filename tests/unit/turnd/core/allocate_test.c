@@ -107,9 +107,9 @@ static void a_reservation_token_excludes_others_and_is_unknown(void **state)
 	assert_int_equal(allocate_with(alice, ATTR_RESERVATION_TOKEN, "1234567", 7), 400);
 	static const struct { uint16_t type; const char *value; size_t len; } others[] = {
 		{ ATTR_EVEN_PORT, "\0", 1 }, { ATTR_REQUESTED_ADDRESS_FAMILY, "\1\0\0\0", 4 },
-		{ ATTR_ADDITIONAL_ADDRESS_FAMILY, "\2\0\0\0", 4 },
+		{ ATTR_ADDITIONAL_ADDRESS_FAMILY, "\2\0\0\0", 4 }, { 0x8032, "\2\0\0\0", 4 },
 	};
-	for (unsigned i = 0; i < 3; i++) {
+	for (unsigned i = 0; i < 4; i++) {
 		begin_allocate(alice);
 		stun_add(&alice->b, ATTR_RESERVATION_TOKEN, span_of("12345678", 8));
 		stun_add(&alice->b, others[i].type, span_of(others[i].value, others[i].len));
@@ -127,9 +127,92 @@ static void even_port_gives_an_even_port_and_reserves_none(void **state)
 		assert_int_equal(alice->relayed.port % 2, 0);
 	}
 	struct player *bob = world_player(w, "bob");
-	assert_int_equal(allocate_with(bob, ATTR_EVEN_PORT, "\200", 1), 508);
 	assert_int_equal(allocate_with(bob, ATTR_EVEN_PORT, "\0\0", 2), 400);
 	assert_int_equal(allocate_with(bob, ATTR_EVEN_PORT, NULL, 0), 400);
+}
+
+static unsigned allocate_by_token(struct player *p, const struct player *from)
+{
+	struct span token;
+	assert_true(stun_find(&from->m, ATTR_RESERVATION_TOKEN, &token));
+	return allocate_with(p, ATTR_RESERVATION_TOKEN, token.p, token.len);
+}
+
+static void even_port_with_r_reserves_the_port_behind_for_the_same_user(void **state)
+{
+	struct world *w = *state;
+	for (unsigned i = 0; i < 3; i++) {
+		struct player *first = world_player(w, "alice"), *second = world_player(w, "alice");
+		w->next_port = (uint16_t)(50000 + 3 * i);
+		assert_int_equal(allocate_with(first, ATTR_EVEN_PORT, i == 1 ? "\377" : "\200", 1), 0);
+		assert_int_equal(first->relayed.port % 2, 0);
+		assert_int_equal(player_again(first), 0);
+		assert_true(answer_has(first, ATTR_RESERVATION_TOKEN));			/* the same answer again */
+		assert_int_equal(allocate_by_token(second, first), 0);
+		assert_int_equal(second->relayed.port, first->relayed.port + 1);
+		assert_false(answer_has(second, ATTR_RESERVATION_TOKEN));
+	}
+	assert_int_equal(w->n_reservations, 3);
+	struct player *v6 = world_player(w, "alice"), *next = world_player(w, "alice");
+	begin_allocate(v6);
+	stun_add(&v6->b, ATTR_EVEN_PORT, span_of("\200", 1));
+	stun_add(&v6->b, ATTR_REQUESTED_ADDRESS_FAMILY, span_of("\2\0\0\0", 4));
+	assert_int_equal(player_send_signed(v6), 0);
+	assert_int_equal(allocate_by_token(next, v6), 0);
+	assert_int_equal(next->relayed6.port, v6->relayed6.port + 1);
+	assert_int_equal(next->relayed.ip.family, 0);					/* the family is the token's */
+	player_permit(next, PEER_IPV6);
+	world_peer_says(w, PEER_IPV6, next, "there");
+	assert_hears(next, "there");
+}
+
+static void a_token_is_good_once_for_its_user_and_for_half_a_minute(void **state)	/* D-T16 */
+{
+	struct world *w = *state;
+	struct player *first = world_player(w, "alice"), *second = world_player(w, "alice"), *third = world_player(w, "alice");
+	struct player *bob = world_player(w, "bob");
+	assert_int_equal(allocate_with(first, ATTR_EVEN_PORT, "\200", 1), 0);
+	assert_int_equal(allocate_by_token(bob, first), 508);
+	assert_int_equal(allocate_by_token(second, first), 0);
+	assert_int_equal(allocate_by_token(third, first), 508);
+	assert_int_equal(player_refresh(first, 0), 0);
+	assert_int_equal(allocate_with(first, ATTR_EVEN_PORT, "\200", 1), 0);
+	world_pass(w, SECONDS(30));
+	assert_int_equal(allocate_by_token(third, first), 508);
+}
+
+static void a_port_that_cannot_be_reserved_is_not_given_out_either(void **state)
+{
+	struct world *w = *state;
+	struct player *alice = world_player(w, "alice");
+	w->n_reservations = 8;
+	assert_int_equal(allocate_with(alice, ATTR_EVEN_PORT, "\200", 1), 508);
+	assert_int_equal(w->n_relays, 0);
+	assert_int_equal(player_allocate(alice), 0);
+	w->n_reservations = 0;
+	w->relay_limit = 2;
+	struct player *bob = world_player(w, "bob"), *again = world_player(w, "bob");
+	assert_int_equal(allocate_with(bob, ATTR_EVEN_PORT, "\200", 1), 0);
+	assert_int_equal(allocate_by_token(again, bob), 508);
+	assert_int_equal(turn_server_allocations(w->server), 2);
+}
+
+static void the_old_number_of_the_additional_family_is_taken_too(void **state)
+{
+	struct world *w = *state;
+	struct player *alice = world_player(w, "alice"), *bob = world_player(w, "bob");
+	assert_int_equal(allocate_with(alice, 0x8032, "\1\0\0\0", 4), 400);
+	begin_allocate(alice);
+	stun_add(&alice->b, 0x8032, span_of("\2\0\0\0", 4));
+	stun_add(&alice->b, ATTR_EVEN_PORT, span_of("\200", 1));
+	assert_int_equal(player_send_signed(alice), 400);
+	assert_int_equal(allocate_with(alice, 0x8032, "\2\0\0\0", 4), 0);
+	assert_int_equal(alice->relayed.ip.family, 4);
+	assert_int_equal(alice->relayed6.ip.family, 6);
+	begin_allocate(bob);
+	stun_add(&bob->b, 0x8032, span_of("\1\0\0\0", 4));				/* the right one counts if both are there */
+	stun_add(&bob->b, ATTR_ADDITIONAL_ADDRESS_FAMILY, span_of("\2\0\0\0", 4));
+	assert_int_equal(player_send_signed(bob), 0);
 }
 
 static void the_requested_family_is_the_family_of_the_relay(void **state)
@@ -344,6 +427,10 @@ int main(void)
 		STORY(a_tcp_relay_is_not_to_be_had),
 		STORY(a_reservation_token_excludes_others_and_is_unknown),
 		STORY(even_port_gives_an_even_port_and_reserves_none),
+		STORY(even_port_with_r_reserves_the_port_behind_for_the_same_user),
+		STORY(a_token_is_good_once_for_its_user_and_for_half_a_minute),
+		STORY(a_port_that_cannot_be_reserved_is_not_given_out_either),
+		STORY(the_old_number_of_the_additional_family_is_taken_too),
 		STORY(the_requested_family_is_the_family_of_the_relay),
 		STORY(a_family_that_is_unknown_or_not_configured_is_refused),
 		STORY(a_dual_allocation_has_both_families_ipv4_first),

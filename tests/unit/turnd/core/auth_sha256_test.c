@@ -144,6 +144,14 @@ static void a_choice_that_was_not_offered_like_that_is_a_bad_request(void **stat
 	assert_int_equal(allocate_with(alice, list, choice, ALGORITHM_SHA256, true), 0);
 }
 
+static void even_the_right_choice_is_a_bad_request_where_none_is_offered(void **state)
+{
+	struct world *w = *state;
+	struct player *alice = world_player(w, "alice");
+	w->settings.algorithms = ALGORITHM_MD5;
+	assert_int_equal(allocate_with(alice, span_of(md5, 4), span_of(md5, 4), ALGORITHM_MD5, false), 400);
+}
+
 static void md5_may_be_switched_off(void **state)
 {
 	const struct span none = { NULL, 0 }, list = { sha256, 4 };
@@ -172,6 +180,31 @@ static void a_change_of_what_is_offered_costs_one_round_and_no_call(void **state
 	assert_int_equal(player_refresh(alice, 600), 438);
 	assert_int_equal(player_refresh(alice, 600), 0);
 	assert_signed_by_sha256(alice);
+}
+
+static void a_nonce_that_was_good_stays_good_when_its_key_goes(void **state)
+{
+	struct world *w = *state;
+	struct player *alice = modern(w, "alice"), *bob = modern(w, "bob");
+	assert_int_equal(player_allocate(alice), 0);
+	player_challenge(bob);
+	w->settings.nonce_keys[0][0]++;
+	assert_int_equal(player_refresh(alice, 600), 0);
+	assert_int_equal(player_allocate(bob), 438);
+}
+
+static void guessing_is_limited_for_sha256_too(void **state)
+{
+	struct world *w = *state;
+	struct player *alice = modern(w, "alice");
+	w->settings.rates[RATE_BAD_INTEGRITY] = (struct rate){ 1, 3 };
+	snprintf(alice->password, sizeof(alice->password), "wrong");
+	for (unsigned i = 0; i < 3; i++)
+		assert_int_equal(player_allocate(alice), 401);
+	snprintf(alice->password, sizeof(alice->password), "%s", PASSWORD);
+	assert_int_equal(player_allocate(alice), 401);			/* not even looked at */
+	world_pass(w, SECONDS(2));
+	assert_int_equal(player_allocate(alice), 0);
 }
 
 /* --- two integrities, short ones ---------------------------------------------------------------------------------- */
@@ -388,8 +421,11 @@ int main(void)
 		STORY(key_and_integrity_are_chosen_apart),
 		STORY(the_key_must_be_of_the_algorithm_that_was_said),
 		STORY(a_choice_that_was_not_offered_like_that_is_a_bad_request),
+		STORY(even_the_right_choice_is_a_bad_request_where_none_is_offered),
 		STORY(md5_may_be_switched_off),
 		STORY(a_change_of_what_is_offered_costs_one_round_and_no_call),
+		STORY(a_nonce_that_was_good_stays_good_when_its_key_goes),
+		STORY(guessing_is_limited_for_sha256_too),
 		STORY(of_two_integrities_only_the_stronger_counts),
 		STORY(a_shortened_integrity_is_wrong),
 		STORY(a_static_user_may_give_a_hash_instead_of_the_name),

@@ -204,6 +204,26 @@ static void rfc8489_request_is_understood_and_built_byte_for_byte(void **state)
 	assert_int_equal(stun_end(&b).len, 0);			/* no room for another */
 }
 
+static void a_shortened_integrity_is_never_right(void **state)
+{
+	(void)state;
+	for (size_t len = 16; len < SHA256_SIZE; len += 4) {
+		uint8_t mem[100], mac[SHA256_SIZE], *copy;
+		struct stun_builder b;
+		struct stun_msg m;
+		stun_begin(&b, mem, sizeof(mem), STUN_BINDING, STUN_REQUEST, request + 8);
+		store_u16(mem + 2, (uint16_t)(STUN_ATTR_HEADER + len));
+		const struct span part = { mem, STUN_HEADER };
+		assert_int_equal(hmac_sha256(SPAN_LIT("key"), &part, 1, mac), 0);
+		stun_add(&b, ATTR_MESSAGE_INTEGRITY_SHA256, span_of(mac, len));
+		copy = exact(stun_end(&b));
+		m = parsed(copy, stun_end(&b).len);
+		assert_int_equal(m.integrity_sha256.len, len);
+		assert_false(stun_integrity_sha256_ok(&m, SPAN_LIT("key")));
+		free(copy);
+	}
+}
+
 /* Both cover all that stands before them, and the header's length is theirs (RFC 8489 section 14.6). */
 static void both_integrities_hold_in_one_message(void **state)
 {
@@ -485,6 +505,7 @@ int main(void)
 		cmocka_unit_test(rfc5769_long_term_request_is_understood),
 		cmocka_unit_test(rfc5769_long_term_request_is_built_byte_for_byte),
 		cmocka_unit_test(rfc8489_request_is_understood_and_built_byte_for_byte),
+		cmocka_unit_test(a_shortened_integrity_is_never_right),
 		cmocka_unit_test(both_integrities_hold_in_one_message),
 		cmocka_unit_test(rfc5769_responses_are_built_but_for_their_padding),
 		cmocka_unit_test(a_message_cut_anywhere_is_truncated),
