@@ -1,3 +1,4 @@
+/* covers: roomd/analytics.c */
 /* POST /a/: any body is judged, none is trusted. */
 #include "roomd/analytics.h"
 
