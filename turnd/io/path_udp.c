@@ -61,6 +61,7 @@ int path_udp_open(struct path_udp *p, uint32_t number, const struct endpoint *at
 	if ((rc = bind_udp(at, true, &p->fd)) != 0)
 		return rc;
 	socket_set_buffers(p->fd, buffer);
+	rx_coalesce(p->fd);
 	if ((p->wildcard && set_packet_info(p->fd, at->ip.family) < 0) || getsockname(p->fd, (struct sockaddr *)&sa, &len) < 0)
 		rc = errno;
 	else if ((p->out = tx_new(counts)) == NULL)
@@ -111,6 +112,16 @@ unsigned path_udp_receive(struct path_udp *p, struct rx_batch *b, struct client_
 		if (p->wildcard)
 			paths[i].server.ip = rx_to(b, i);
 	}
+	return n;
+}
+
+unsigned path_udp_packets(struct rx_batch *b, const struct client_path *paths, struct flow_packet packets[BATCH])
+{
+	struct rx_datagram d;
+	unsigned n = 0;
+
+	while (n < BATCH && rx_next(b, &d))
+		packets[n++] = (struct flow_packet){ .data = d.data, .path = &paths[d.buffer] };
 	return n;
 }
 

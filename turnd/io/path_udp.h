@@ -13,7 +13,7 @@
 
 #include <uv.h>
 
-#include "turnd/core/client_path.h"
+#include "turnd/core/flow.h"
 #include "turnd/io/batch.h"
 
 struct path_udp {
@@ -34,8 +34,10 @@ int path_udp_start(struct path_udp *p, uv_loop_t *loop, uv_poll_cb on_readable, 
 void path_udp_clear_error(struct path_udp *p, uv_poll_cb on_readable);	/* after libuv reported one: watches on */
 void path_udp_close(struct path_udp *p);	/* the poll handle has closed, or was never started */
 
-/* Appends at most max datagrams to b; paths[i] is filled for each slot i they took. */
+/* Appends at most max buffers to b; paths[i] is filled for each buffer i. */
 unsigned path_udp_receive(struct path_udp *p, struct rx_batch *b, struct client_path *paths, unsigned max);
+/* The next datagrams of b as packets, at most BATCH; how many. They refer to paths. */
+unsigned path_udp_packets(struct rx_batch *b, const struct client_path *paths, struct flow_packet packets[BATCH]);
 
 /* Queue for a client of this socket. What is full is flushed first; at the batch's end the owner flushes. */
 void path_udp_send(struct path_udp *p, const struct client_path *to, struct span head, struct span payload, uint8_t tail);

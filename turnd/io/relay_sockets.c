@@ -91,6 +91,7 @@ static int socket_new(uint8_t family, size_t buffer)
 		return -1;
 	}
 	socket_set_buffers(fd, buffer);
+	rx_coalesce(fd);
 	return fd;
 }
 
@@ -199,6 +200,9 @@ enum relay_result relay_sockets_open(struct relay_sockets *r, struct allocation 
 void relay_sockets_close(struct relay_sockets *r, struct relay *relay, msec_t now)
 {
 	relay->open = false;
+	for (unsigned i = 0; i < r->n_sources; i++)
+		if (r->sources[i].socket == relay->socket)
+			r->sources[i].socket = no_handle;
 	let_go(r, &r->v[relay->socket], now);	/* a closed one leaves the epoll set by itself: it was never duplicated */
 	slot_free(r, relay->socket);
 }
@@ -250,30 +254,49 @@ void relay_sockets_shut(struct relay_sockets *r)
 	*r = (struct relay_sockets){ .epoll = -1 };
 }
 
+static void receive_from(struct relay_sockets *r, uint32_t handle, struct rx_batch *b)
+{
+	const struct relay_socket *s = &r->v[handle];
+	unsigned first = rx_count(b), got;
+
+	if (s->fd < 0)		/* closed since; opened again since: an empty socket of another owner */
+		return;
+	got = rx_receive(b, s->fd, RELAY_RECEIVE);	/* a full one is ready again at the next turn */
+	for (unsigned i = first; i < first + got; i++) {
+		struct relay_source *from = &r->sources[i];
+		*from = (struct relay_source){ handle, s->owner, rx_from(b, i) };
+		relay_addresses_outward(r->addresses, &from->peer);
+	}
+	r->n_sources = first + got;
+}
+
 void relay_sockets_receive(struct relay_sockets *r, struct rx_batch *b, struct flow_packet packets[BATCH],
-			   void (*deliver)(void *owner), void *owner)
+			   void (*deliver)(void *owner, unsigned n), void *owner)
 {
 	struct epoll_event ev[RELAY_EVENTS];
-	int n = epoll_wait(r->epoll, ev, RELAY_EVENTS, 0);
+	int n_events = epoll_wait(r->epoll, ev, RELAY_EVENTS, 0);
 
-	for (int i = 0; i < n; i++) {
-		struct relay_socket *s;
-		unsigned first, got;
-
-		if (rx_room(b) < RELAY_RECEIVE)
-			deliver(owner);
-		s = &r->v[ev[i].data.u32];	/* closed since: fd is -1; opened again since: an empty socket of another owner */
-		if (s->fd < 0)
+	for (int i = 0; i < n_events; i++) {
+		struct rx_datagram d;
+		unsigned n = 0;
+		receive_from(r, ev[i].data.u32, b);
+		if (rx_room(b) >= RELAY_RECEIVE && i + 1 < n_events)
 			continue;
-		first = rx_count(b);
-		got = rx_receive(b, s->fd, RELAY_RECEIVE);	/* a full one is ready again at the next turn */
-		for (unsigned k = first; k < first + got; k++) {
-			packets[k] = (struct flow_packet){ .data = rx_data(b, k), .allocation = s->owner, .peer = rx_from(b, k) };
-			relay_addresses_outward(r->addresses, &packets[k].peer);
+		while (rx_next(b, &d)) {
+			const struct relay_source *from = &r->sources[d.buffer];
+			if (from->socket == no_handle)
+				continue;
+			packets[n++] = (struct flow_packet){ .data = d.data, .allocation = from->owner, .peer = from->peer };
+			if (n == BATCH) {
+				deliver(owner, n);
+				n = 0;
+			}
 		}
+		if (n > 0)
+			deliver(owner, n);
+		rx_reset(b);
+		r->n_sources = 0;
 	}
-	if (rx_count(b) > 0)
-		deliver(owner);
 }
 
 /* One socket's verdicts of the batch, from s->first along next[]. */

@@ -18,6 +18,12 @@ enum { RELAY_EVENTS = 256, RELAY_RECEIVE = 8 };
 
 struct relay_socket;
 
+struct relay_source {				/* of one received buffer */
+	uint32_t socket;			/* its handle; UINT32_MAX: closed since */
+	struct allocation *owner;
+	struct endpoint peer;
+};
+
 struct relay_sockets {
 	int epoll;				/* owned; readable when any relay socket is */
 	unsigned worker, round;
@@ -26,6 +32,8 @@ struct relay_sockets {
 	struct tx_batch *out;			/* owned: the datagrams of one socket, on their way */
 	struct relay_socket *v;			/* by handle */
 	uint32_t n, cap, free;
+	unsigned n_sources;			/* while receiving */
+	struct relay_source sources[BATCH];
 };
 
 int relay_sockets_init(struct relay_sockets *r, struct relay_addresses *addresses, unsigned worker, size_t buffer,
@@ -42,10 +50,11 @@ bool relay_sockets_reserve(struct relay_sockets *r, struct relay *relay, struct 
 enum relay_result relay_sockets_adopt(struct relay_sockets *r, struct allocation *owner, const uint8_t token[RELAY_TOKEN],
 				      struct span user, msec_t now, struct relay *out);
 
-/* Receives from at most RELAY_EVENTS ready sockets into the empty batch b; packets[i] describes slot i. Calls deliver whenever
- * the batch is full, and at the end if it holds anything: deliver must leave it empty. It may close any socket. */
+/* Receives from at most RELAY_EVENTS ready sockets into the empty batch b, at most RELAY_RECEIVE buffers from each. Calls deliver
+ * with every at most BATCH datagrams, as packets[0 .. n-1]; it may close any socket, and is never called for one after that.
+ * b is empty again at the end. */
 void relay_sockets_receive(struct relay_sockets *r, struct rx_batch *b, struct flow_packet packets[BATCH],
-			   void (*deliver)(void *owner), void *owner);
+			   void (*deliver)(void *owner, unsigned n), void *owner);
 
 /* Sends every FLOW_TO_PEER of n <= BATCH verdicts at once: in order for each socket, one system call per socket. What
  * the kernel refuses is counted and lost. */

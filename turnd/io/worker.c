@@ -201,22 +201,21 @@ static void on_clients(uv_poll_t *poll, int status, int events)
 	if (status < 0)		/* libuv stops watching a socket with an error; one datagram's must not silence it */
 		path_udp_clear_error(p, on_clients);
 	for (unsigned round = 0; round < CLIENT_ROUNDS && n == BATCH; round++) {
+		unsigned got;
 		n = path_udp_receive(p, w->rx, w->from, BATCH);
-		for (unsigned i = 0; i < n; i++)
-			w->packets[i] = (struct flow_packet){ .data = rx_data(w->rx, i), .path = &w->from[i] };
-		take_from_clients(w, n);
+		while ((got = path_udp_packets(w->rx, w->from, w->packets)) > 0)
+			take_from_clients(w, got);
 		rx_reset(w->rx);
 	}
 	arm_timer(w);
 }
 
-static void on_relay_batch(void *owner)
+static void on_relay_batch(void *owner, unsigned n)
 {
 	struct worker *w = owner;
 
-	forward(w, 0, rx_count(w->rx));
+	forward(w, 0, n);
 	flush_clients(w);
-	rx_reset(w->rx);
 }
 
 static void on_relays(uv_poll_t *poll, int status, int events)

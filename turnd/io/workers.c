@@ -175,6 +175,8 @@ static void say_what_is_served(const struct workers *ws, const struct endpoint *
 		    LOG_STR("advertised", ip_format(&a->advertised, told)), LOG_UINT("min_port", ws->config->min_port),
 		    LOG_UINT("max_port", ws->config->max_port));
 	}
+	LOG(LOG_INFO, "packet_path", LOG_STR("receive", rx_can_coalesce() ? "recvmmsg, UDP_GRO" : "recvmmsg"),
+	    LOG_STR("send", tx_can_segment() ? "sendmmsg, UDP_SEGMENT" : "sendmmsg"));
 	LOG(LOG_INFO, "serving", LOG_SPAN("realm", ws->settings->turn.realm), LOG_UINT("workers", ws->n),
 	    LOG_UINT("secrets", ws->settings->turn.n_secrets), LOG_UINT("users", ws->settings->turn.n_users),
 	    LOG_UINT("max_relays", ws->addresses.max_sockets));

@@ -7,8 +7,10 @@
 #include "turnd/io/relay_sockets.h"
 
 #include <errno.h>
+#include <netinet/udp.h>
 #include <poll.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -91,12 +93,33 @@ static void say(int fd, const struct relay *to, const char *text)
 	assert_int_equal(sendto(fd, text, strlen(text), 0, (struct sockaddr *)&sa, len), strlen(text));
 }
 
-static void on_batch(void *ctx)
+/* n times the text, in one piece if the kernel can. */
+static void say_burst(int fd, const struct relay *to, const char *text, unsigned n)
+{
+	struct sockaddr_storage sa;
+	socklen_t len = endpoint_to_sockaddr(&to->bound, &sa);
+	int size = (int)strlen(text), none = 0;
+	char burst[4096] = "";
+
+	if (!tx_can_segment()) {
+		while (n-- > 0)
+			say(fd, to, text);
+		return;
+	}
+	for (unsigned i = 0; i < n; i++)
+		memcpy(burst + i * strlen(text), text, strlen(text));
+	assert_int_equal(setsockopt(fd, SOL_UDP, UDP_SEGMENT, &size, sizeof(size)), 0);
+	assert_int_equal(sendto(fd, burst, n * strlen(text), 0, (struct sockaddr *)&sa, len), n * strlen(text));
+	assert_int_equal(setsockopt(fd, SOL_UDP, UDP_SEGMENT, &none, sizeof(none)), 0);
+}
+
+static void on_batch(void *ctx, unsigned n)
 {
 	struct bench *b = ctx;
 
+	assert_in_range(n, 1, BATCH);
 	b->deliveries++;
-	for (unsigned i = 0; i < rx_count(b->rx); i++) {
+	for (unsigned i = 0; i < n; i++) {
 		const struct flow_packet *p = &b->packets[i];
 		assert_true(b->received < 1024 && p->data.len < 32);
 		b->got[b->received].owner = p->allocation;
@@ -104,7 +127,6 @@ static void on_batch(void *ctx)
 		memcpy(b->got[b->received].text, p->data.p, p->data.len);
 		b->got[b->received++].text[p->data.len] = 0;
 	}
-	rx_reset(b->rx);
 	if (b->close_next != NULL) {
 		relay_sockets_close(&b->sockets, b->close_next, 0);
 		assert_int_equal(relay_sockets_open(&b->sockets, owner(99), 4, RELAY_ANY_PORT, &loopback4, 0, &b->opened), RELAY_OK);
@@ -116,6 +138,7 @@ static void on_batch(void *ctx)
 static void receive(struct bench *b)
 {
 	relay_sockets_receive(&b->sockets, b->rx, b->packets, on_batch, b);
+	assert_int_equal(rx_count(b->rx), 0);
 }
 
 static bool readable(int fd)
@@ -235,6 +258,51 @@ static void a_socket_closed_inside_a_batch_is_never_heard_again(void **state)
 	receive(b);
 	assert_int_equal(b->received, (N - 1) * RELAY_RECEIVE + 1);
 	assert_ptr_equal(b->got[b->received - 1].owner, owner(99));
+	close(peer);
+}
+
+static void bursts_are_cut_into_datagrams_in_their_order(void **state)
+{
+	struct bench *b = *state;
+	struct relay r1 = open_relay(b, 1, 4), r2 = open_relay(b, 2, 4);
+	struct endpoint at;
+	int peer = peer_socket(4, &at);
+	char expected[32];
+
+	for (unsigned i = 0; i < RELAY_RECEIVE; i++) {
+		snprintf(expected, sizeof(expected), "burst %u", i);
+		say_burst(peer, &r1, expected, 40);
+	}
+	say_burst(peer, &r2, "other", 3);
+	receive(b);
+	assert_int_equal(b->received, 40 * RELAY_RECEIVE + 3);
+	for (unsigned i = 0; i < 40 * RELAY_RECEIVE; i++) {
+		snprintf(expected, sizeof(expected), "burst %u", i / 40);
+		assert_string_equal(b->got[i].text, expected);
+		assert_ptr_equal(b->got[i].owner, owner(1));
+		assert_true(endpoint_equal(&b->got[i].peer, &at));
+	}
+	assert_ptr_equal(b->got[b->received - 1].owner, owner(2));
+	assert_string_equal(b->got[b->received - 1].text, "other");
+	close(peer);
+}
+
+static void what_is_left_of_a_burst_goes_with_its_socket(void **state)
+{
+	struct bench *b = *state;
+	struct relay r = open_relay(b, 1, 4), other = open_relay(b, 2, 4);
+	struct endpoint at;
+	int peer = peer_socket(4, &at);
+
+	say_burst(peer, &r, "x", 60);
+	say_burst(peer, &r, "x", 60);
+	say_burst(peer, &other, "y", 3);
+	b->close_next = &r;		/* after the first BATCH of them */
+	receive(b);
+	assert_int_equal(b->received, BATCH + 3);
+	assert_ptr_equal(b->got[BATCH - 1].owner, owner(1));
+	for (unsigned i = BATCH; i < b->received; i++)
+		assert_ptr_equal(b->got[i].owner, owner(2));
 	close(peer);
 }
 
@@ -432,6 +500,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(many_sockets_fill_several_batches, setup, teardown),
 		cmocka_unit_test_setup_teardown(one_busy_socket_does_not_starve_the_others, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_socket_closed_inside_a_batch_is_never_heard_again, setup, teardown),
+		cmocka_unit_test_setup_teardown(bursts_are_cut_into_datagrams_in_their_order, setup, teardown),
+		cmocka_unit_test_setup_teardown(what_is_left_of_a_burst_goes_with_its_socket, setup, teardown),
 		cmocka_unit_test_setup_teardown(sends_keep_their_order_and_source, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_cannot_be_sent_is_counted_and_stops_nothing, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_peer_that_is_gone_does_not_silence_the_socket, setup, teardown),
