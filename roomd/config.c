@@ -1,6 +1,8 @@
 #include "roomd/config.h"
 
 #include "common/base/endpoint.h"
+#include "common/proto/node_record.h"
+#include "common/proto/redis_schema.h"
 #include "roomd/room_store.h"
 #include "roomd/site.h"
 
@@ -16,7 +18,7 @@ const struct option roomd_options[] = {
 	{ .name = "public-url", .kind = OPT_STRINGS, .offset = FIELD(site.public_url), .def = "http://localhost:8080",
 	  .help = "base of all links: the one that a request named, else the first" },
 	{ .name = "redis", .kind = OPT_STRING, .offset = FIELD(redis),
-	  .help = "unix:///path or redis://[user:password@]host[:port]; without it rooms live in this process" },
+	  .help = "unix:///path or redis://[user:password@]host[:port]: rooms and the fleet; without it rooms live in this process" },
 	{ .name = "signal-server", .kind = OPT_STRINGS, .offset = FIELD(site.signal_server), .def = "ws://localhost:8089",
 	  .help = "where clients find signald, and behind a blank, if it is another place, where roomd does: "
 		  "\"wss://signal.example.org http://10.0.0.2:8089\"" },
@@ -33,7 +35,11 @@ const struct option roomd_options[] = {
 	  .help = "iceconfig and /turn want one of these keys; pages are given the first" },
 	{ .name = "credential-lifetime", .kind = OPT_MSEC, .offset = FIELD(site.credential_lifetime), .def = "24h", .min = "1m",
 	  .max = "24h", .help = "how long a TURN credential is valid" },
-	{ .name = "realm", .kind = OPT_STRING, .offset = FIELD(realm), .help = "realm of the TURN servers, as turnd has it" },
+	{ .name = "realm", .kind = OPT_STRING, .offset = FIELD(realm),
+	  .help = "realm of the TURN servers, as turnd has it; the host's name if absent" },
+	{ .name = "zone", .kind = OPT_STRING, .offset = FIELD(zone), .help = "servers of the same zone are given first" },
+	{ .name = "secret-rotation", .kind = OPT_MSEC, .offset = FIELD(secret_rotation), .def = "0", .min = "0", .max = "8760h",
+	  .help = "age at which the fleet's TURN secret is replaced (with Redis); 0: only by `roomd rotate-secret`" },
 	{ .name = "room-capacity", .kind = OPT_UINT, .offset = FIELD(room_capacity), .def = "2", .min = "2", .max = "8",
 	  .help = "members of a room; more than two only for clients that are made for it" },
 	OPTION_GROUP("Web client"),
@@ -109,7 +115,20 @@ bool roomd_config_check(struct options *o, void *config)
 		options_bad(o, "public-url", 0, "must be given where strangers can come in: links are made of it");
 		good = false;
 	}
-	if (c->site.turn_server.n > 0 && c->site.static_auth_secret == NULL) {
+	if (c->zone != NULL && !node_zone_valid(span_str(c->zone))) {
+		options_bad(o, "zone", 0, "'%s' is not a word of at most %d letters, digits, '.', '_' and '-'", c->zone, NODE_ZONE_MAX);
+		good = false;
+	}
+	if (c->realm != NULL && (c->realm[0] == '\0' || strlen(c->realm) > REDIS_REALM_MAX)) {
+		options_bad(o, "realm", 0, "must have 1 to %d bytes", REDIS_REALM_MAX);
+		good = false;
+	}
+	if (c->secret_rotation > 0 && c->secret_rotation * (TURN_SECRETS_MAX - 2) < c->site.credential_lifetime) {
+		options_bad(o, "secret-rotation", 0, "is too short for credential-lifetime: at most %d secrets are valid at a time",
+			    TURN_SECRETS_MAX);
+		good = false;
+	}
+	if (c->site.turn_server.n > 0 && c->site.static_auth_secret == NULL && c->redis == NULL) {
 		options_bad(o, "static-auth-secret", 0, "is missing: without it clients get no credential for the turn-server");
 		good = false;
 	}

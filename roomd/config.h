@@ -15,7 +15,8 @@ struct roomd_config {
 	uint16_t listening_port;
 	char *redis;			/* NULL: rooms in memory */
 	struct string_list trusted_signal;
-	char *realm;
+	char *realm, *zone;		/* NULL: the host's name; none */
+	msec_t secret_rotation;		/* 0: by hand only */
 	unsigned room_capacity;
 	char *web_root;
 	size_t max_rooms;

@@ -14,9 +14,10 @@ enum { ICE_ANSWER_LIMIT = 64 * 1024 };
 /* Does this key open iceconfig and /turn? Yes if none is configured. Compared in constant time. */
 bool ice_key_valid(const struct site *site, struct span key);
 
-/* Appends the answer. now: Unix seconds. name: of the user, turn_name_valid(), for iceconfig a random one is made.
- * False: no memory. */
-bool ice_write_config(const struct site *site, int64_t now, struct buf *out);
-bool ice_write_turn(const struct site *site, struct span name, int64_t now, struct buf *out);
+/* Appends the answer: two live TURN servers, else the configured ones, UDP first, then TCP, then TLS; STUN servers as
+ * configured, else those two. Without a secret there is no TURN server. now: Unix seconds. name: of the user,
+ * turn_name_valid(), for iceconfig a random one is made. False: no memory. */
+bool ice_write_config(struct site *site, int64_t now, struct buf *out);
+bool ice_write_turn(struct site *site, struct span name, int64_t now, struct buf *out);
 
 #endif

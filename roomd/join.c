@@ -27,7 +27,7 @@ static void answer_success(struct call *c, const struct room_answer *a)
 	struct params_request p = {
 		.query = r->query, .host = r->host, .user_agent = http_header_get(r, "user-agent"),
 		.room = c->room, .client = a->client, .initiator = a->initiator,
-		.messages = a->messages, .n_messages = a->n_messages, .signal = site_signal(&c->d->site, a->signal),
+		.messages = a->messages, .n_messages = a->n_messages, .signal = site_signal(&c->d->site, a->signal, c->room),
 	};
 	struct buf out;
 
@@ -37,6 +37,7 @@ static void answer_success(struct call *c, const struct room_answer *a)
 	if (params_write(&c->d->site, &p, "params", &out) && (json_close(&out, '}'), !out.failed)) {
 		reply_json(c->x, 200, buf_span(&out));
 		metric_add(&c->d->metrics, M_JOIN_SUCCESS, 1);
+		servers_signal_used(&c->d->site.servers, span_str(p.signal->name));
 		if (!span_eq(a->client, c->client))
 			metric_add(&c->d->metrics, M_REJOIN, 1);
 	} else {

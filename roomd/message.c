@@ -33,7 +33,7 @@ static void on_stored(void *ctx, const struct room_answer *a)
 	if (c->x == NULL) {
 		call_free(c);
 	} else if (a->result == ROOM_FORWARD) {
-		signal_link_forward(c->d->signal, site_signal(&c->d->site, a->signal), c->room, c->client,
+		signal_link_forward(c->d->signal, site_signal(&c->d->site, a->signal, c->room), c->room, c->client,
 				    http_exchange_request(c->x)->body, on_forwarded, c);
 	} else if (a->result == ROOM_SUCCESS) {
 		metric_add(&c->d->metrics, M_MESSAGE_STORED, 1);

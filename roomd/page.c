@@ -40,6 +40,15 @@ bool page_write(const struct site *site, struct span template, const struct para
 	return !out->failed;
 }
 
+static void add_signal(struct buf *out, const struct signal_server *s)
+{
+	char url[ORIGIN_TEXT_SIZE];
+
+	for (int tls = 0; tls <= 1; tls++)	/* `wstls` may override what is configured */
+		for (int ws = 0; ws <= 1; ws++)
+			buf_addf(out, " %s", origin_format(&s->public_at, ws, tls, url));
+}
+
 bool page_write_policy(const struct site *site, struct buf *out)
 {
 	char url[ORIGIN_TEXT_SIZE];
@@ -49,8 +58,8 @@ bool page_write_policy(const struct site *site, struct buf *out)
 	for (size_t i = 0; i < site->n_bases; i++)	/* ice_server_url may name another of our own origins */
 		buf_addf(out, " %s", origin_format(&site->bases[i], false, site->bases[i].tls, url));
 	for (size_t i = 0; i < site->n_signals; i++)
-		for (int tls = 0; tls <= 1; tls++)	/* `wstls` may override what is configured */
-			for (int ws = 0; ws <= 1; ws++)
-				buf_addf(out, " %s", origin_format(&site->signals[i].public_at, ws, tls, url));
+		add_signal(out, &site->signals[i]);
+	for (size_t i = 0; i < site->servers.n_signal; i++)
+		add_signal(out, &site->servers.signal[i].server);
 	return !out->failed;
 }

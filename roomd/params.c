@@ -277,7 +277,7 @@ const struct signal_server *params_signal(const struct site *site, struct span q
 	if (query_get(query, "wshpp", &wshpp))
 		s = site_signal_at(site, buf_span(&wshpp));
 	buf_close(&wshpp);
-	return s != NULL ? s : &site->signals[0];
+	return s != NULL ? s : site_best_signal(site);
 }
 
 bool params_loopback(struct span query)

@@ -27,7 +27,7 @@ enum { PARAMS_LIMIT = 8 * 1024 * 1024 };	/* for the buffer: messages may take si
 /* Appends the object under `key` (json_write.h). False: no memory, over out's limit. */
 bool params_write(const struct site *site, const struct params_request *r, const char *key, struct buf *out);
 
-/* Which server a request asks for: the configured one that `wshpp` names, else the first. */
+/* Which server a request asks for: the one of ours that `wshpp` names, else the best. */
 const struct signal_server *params_signal(const struct site *site, struct span query);
 bool params_loopback(struct span query);
 

@@ -4,6 +4,7 @@
 
 #include "common/base/log.h"
 #include "common/daemon/service.h"
+#include "roomd/commands.h"
 #include "roomd/handler.h"
 #include "roomd/json_write.h"
 #include "roomd/page.h"
@@ -42,6 +43,9 @@ const struct metric_desc roomd_metrics[ROOMD_METRICS] = {
 	[M_HTTP_5XX] = { ANSWERS, .labels = "class=\"5xx\"" },
 	[M_ROOMS] = { "roomd_rooms", .type = METRIC_GAUGE, .help = "Rooms in this process; with Redis they are there" },
 	[M_FORWARD_BYTES] = { "roomd_forward_waiting_bytes", .type = METRIC_GAUGE, .help = "Messages that signald has not taken yet" },
+	[M_TURN_SERVERS] = { "roomd_fleet_servers", .labels = "kind=\"turn\"", .type = METRIC_GAUGE,
+			     .help = "Live servers of the fleet to which clients are sent" },
+	[M_SIGNAL_SERVERS] = { "roomd_fleet_servers", .labels = "kind=\"signal\"", .type = METRIC_GAUGE },
 	[M_CONNECTIONS] = { "roomd_http_connections", .type = METRIC_GAUGE, .help = "Open HTTP connections" },
 };
 
@@ -119,6 +123,24 @@ static void on_redis_state(void *owner, bool up)
 		store_redis_state(d->store, up);
 }
 
+static void on_fleet_changed(void *owner)
+{
+	struct roomd *d = owner;
+	struct buf policy;
+
+	signal_link_prune(d->signal);
+	buf_init(&policy, PAGE_POLICY_LIMIT);
+	if (page_write_policy(&d->site, &policy)) {
+		buf_close(&d->policy);
+		d->policy = policy;
+		return;
+	}
+	buf_close(&policy);
+	if (!d->policy_is_old)
+		LOG(LOG_WARNING, "fleet_policy", LOG_STR("msg", "too many signaling servers for one Content-Security-Policy, or no memory"));
+	d->policy_is_old = true;
+}
+
 static int store_open(struct roomd *d, char why[256])
 {
 	const struct store_memory_limits limits = {
@@ -138,6 +160,14 @@ static int store_open(struct roomd *d, char why[256])
 	return d->store != NULL ? 0 : -1;
 }
 
+static bool fleet_open(struct roomd *d)
+{
+	if (d->route == NULL)
+		return true;
+	d->fleet = fleet_new(d->route, d->config, &d->site, on_fleet_changed, d);
+	return d->fleet != NULL && fleet_complete(d->fleet);
+}
+
 static void route_gone(void *ctx)
 {
 	(void)ctx;
@@ -152,6 +182,8 @@ static void roomd_stop(void *self)
 	if (d->store != NULL)
 		d->store->ops->stop(d->store, NULL, NULL);
 	d->store = NULL;
+	if (d->fleet != NULL)
+		fleet_stop(d->fleet);
 	if (d->route != NULL)
 		redis_route_stop(d->route, route_gone, NULL);
 	if (d->signal != NULL)
@@ -165,6 +197,7 @@ static void roomd_free(void *self)
 
 	assets_free(d->assets);
 	buf_close(&d->policy);
+	fleet_free(d->fleet);
 	site_close(&d->site);
 	metrics_close(&d->metrics);
 	rate_limit_close(&d->rates);
@@ -195,8 +228,9 @@ static void *roomd_start(uv_loop_t *loop, const void *config, char why[256])
 	d->assets = assets_load(d->config->web_root, why);
 	if (d->assets == NULL || store_open(d, why) != 0)
 		goto stop;
+	snprintf(why, 256, "no memory");
 	d->signal = signal_link_new(loop, &d->site, d->config->signal_deadline);
-	if (d->signal == NULL || http_open(d, why) != 0)
+	if (d->signal == NULL || !fleet_open(d) || http_open(d, why) != 0)
 		goto stop;
 	if (d->route == NULL)
 		uv_timer_start(&d->tick, on_tick, TICK_MS, TICK_MS);
@@ -247,7 +281,17 @@ static bool roomd_ready(void *self, const char **why_not)
 	struct roomd *d = self;
 
 	*why_not = "stopping";
-	return d->store != NULL && d->store->ops->ready(d->store, why_not);
+	if (d->store == NULL || !d->store->ops->ready(d->store, why_not))
+		return false;
+	*why_not = "Redis has not said yet which servers there are";
+	return d->fleet == NULL || fleet_loaded(d->fleet);
+}
+
+static void roomd_print_fleet(void *self, struct buf *out)
+{
+	const struct roomd *d = self;
+
+	fleet_print(d->fleet, clock_unix() * 1000, out);
 }
 
 static size_t rooms_here(const struct roomd *d)
@@ -263,6 +307,8 @@ static void roomd_print_metrics(void *self, struct buf *out)
 	metric_set(&d->metrics, M_ROOMS, rooms_here(d));
 	metric_set(&d->metrics, M_CONNECTIONS, http_server_connections(d->http));
 	metric_set(&d->metrics, M_FORWARD_BYTES, signal_link_counts(d->signal).waiting);
+	metric_set(&d->metrics, M_TURN_SERVERS, d->site.servers.n_turn);
+	metric_set(&d->metrics, M_SIGNAL_SERVERS, d->site.servers.n_signal);
 	metrics_print(sets, 1, out);
 }
 
@@ -282,11 +328,14 @@ static void roomd_print_status(void *self, struct buf *out)
 	json_close(out, '}');
 }
 
+static const struct admin_page pages[] = { { "/fleet", roomd_print_fleet }, { .path = NULL } };
+
 const struct service roomd_service = {
 	.name = "roomd",
 	.purpose = "AppRTC-compatible room server: pages, rooms, ICE servers",
 	.options = roomd_options,
 	.config_size = sizeof(struct roomd_config),
+	.commands = roomd_commands,
 	.check = roomd_config_check,
 	.start = roomd_start,
 	.drain = roomd_drain,
@@ -294,5 +343,5 @@ const struct service roomd_service = {
 	.reload = roomd_reload,
 	.stop = roomd_stop,
 	.free = roomd_free,
-	.admin = { .ready = roomd_ready, .metrics = roomd_print_metrics, .status = roomd_print_status },
+	.admin = { .ready = roomd_ready, .metrics = roomd_print_metrics, .status = roomd_print_status, .pages = pages },
 };

@@ -11,6 +11,7 @@
 #include "common/redis/redis_route.h"
 #include "roomd/assets.h"
 #include "roomd/config.h"
+#include "roomd/fleet.h"
 #include "roomd/room_store.h"
 #include "roomd/signal_link.h"
 
@@ -22,7 +23,7 @@ enum roomd_metric {
 	M_ICE, M_ICE_REFUSED,
 	M_RATE_LIMITED,
 	M_HTTP_2XX, M_HTTP_3XX, M_HTTP_4XX, M_HTTP_5XX,
-	M_ROOMS, M_CONNECTIONS, M_FORWARD_BYTES,
+	M_ROOMS, M_CONNECTIONS, M_FORWARD_BYTES, M_TURN_SERVERS, M_SIGNAL_SERVERS,
 	ROOMD_METRICS
 };
 enum rate_kind { RATE_JOIN, RATE_ICE, RATE_NONE };	/* what one address may do so often: threat model D-H10 */
@@ -34,8 +35,10 @@ struct roomd {
 	const struct roomd_config *config;
 	struct site site;
 	struct assets *assets;
-	struct buf policy;		/* Content-Security-Policy, a C string */
+	struct buf policy;		/* Content-Security-Policy */
+	bool policy_is_old;		/* it could not be made anew */
 	struct redis_route *route;	/* NULL: rooms in memory */
+	struct fleet *fleet;		/* NULL: without Redis */
 	struct room_store *store;
 	struct signal_link *signal;
 	struct http_server *http;

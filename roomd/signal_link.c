@@ -14,7 +14,7 @@ struct forward {
 	struct list link;		/* in its lane, in order */
 	signal_link_cb cb;
 	void *ctx;
-	size_t server;			/* index; where it goes now */
+	struct target *target;		/* where it goes now */
 	bool moved;			/* it has been tried elsewhere */
 	size_t len;
 	uint8_t body[];
@@ -29,10 +29,20 @@ struct lane {				/* of one client in one room; exists while something is in it *
 	char path[];			/* "/<room>/<client>" */
 };
 
+struct target {				/* a signald that is or was known */
+	struct list link;
+	struct signal_link *owner;
+	struct origin inner;
+	struct http_client *client;
+	size_t uses;			/* forwards that go there */
+};
+
 struct signal_link {
+	uv_loop_t *loop;
 	const struct site *site;
-	struct http_client **clients;	/* one for each of site->signals */
-	size_t n_clients;		/* not yet stopped */
+	msec_t deadline;
+	struct list targets;
+	size_t n_targets;		/* of them, and of those that are being stopped */
 	struct map lanes;
 	struct signal_counts counts;
 	bool stopping;
@@ -48,28 +58,86 @@ struct signal_link *signal_link_new(uv_loop_t *loop, const struct site *site, ms
 
 	if (l == NULL)
 		return NULL;
+	l->loop = loop;
 	l->site = site;
+	l->deadline = deadline;
+	list_init(&l->targets);
 	map_init(&l->lanes);
-	l->clients = calloc(site->n_signals, sizeof(*l->clients));
-	if (l->clients == NULL)
-		goto stop;
-	for (size_t i = 0; i < site->n_signals; i++) {
-		char host[ORIGIN_HOST_MAX + 1];
-		struct http_client_options o = {
-			.host = origin_host(&site->signals[i].inner, host), .port = site->signals[i].inner.port,
-			.connections = CONNECTIONS, .waiting = WAITING, .deadline = deadline,
-		};
-		l->clients[i] = http_client_new(loop, &o);
-		if (l->clients[i] == NULL)
-			goto stop;
-		l->n_clients++;
-	}
 	return l;
-
-stop:
-	signal_link_stop(l, NULL, NULL);
-	return NULL;
 }
+
+/* --- targets ------------------------------------------------------------------------------------------------- */
+
+static struct target *target_new(struct signal_link *l, const struct origin *inner)
+{
+	char host[ORIGIN_HOST_MAX + 1];
+	const struct http_client_options o = {
+		.host = origin_host(inner, host), .port = inner->port,
+		.connections = CONNECTIONS, .waiting = WAITING, .deadline = l->deadline,
+	};
+	struct target *t = calloc(1, sizeof(*t));
+
+	if (t == NULL || (t->client = http_client_new(l->loop, &o)) == NULL) {
+		free(t);
+		return NULL;
+	}
+	t->owner = l;
+	t->inner = *inner;
+	list_add_tail(&l->targets, &t->link);
+	l->n_targets++;
+	return t;
+}
+
+static struct target *target_of(struct signal_link *l, const struct origin *inner)	/* NULL: no memory */
+{
+	list_each(it, &l->targets) {
+		struct target *t = container_of(it, struct target, link);
+		if (t->inner.port == inner->port && strcmp(t->inner.host, inner->host) == 0)
+			return t;
+	}
+	return target_new(l, inner);
+}
+
+static void finish_stop(struct signal_link *l)
+{
+	void (*done)(void *ctx) = l->stopped;
+	void *ctx = l->stopped_ctx;
+
+	map_close(&l->lanes);	/* every call has ended, and with it every lane */
+	free(l);
+	if (done != NULL)
+		done(ctx);
+}
+
+static void on_target_stopped(void *ctx)
+{
+	struct target *t = ctx;
+	struct signal_link *l = t->owner;
+
+	free(t);
+	if (--l->n_targets == 0 && l->stopping)
+		finish_stop(l);
+}
+
+static void target_stop(struct target *t)
+{
+	list_del(&t->link);
+	http_client_stop(t->client, on_target_stopped, t);
+}
+
+void signal_link_prune(struct signal_link *l)
+{
+	struct list *next;
+
+	for (struct list *it = l->targets.next; it != &l->targets; it = next) {
+		struct target *t = container_of(it, struct target, link);
+		next = it->next;
+		if (t->uses == 0 && !site_has_inner(l->site, &t->inner))
+			target_stop(t);
+	}
+}
+
+/* --- lanes --------------------------------------------------------------------------------------------------- */
 
 static struct lane *lane_find(struct signal_link *l, struct span path)
 {
@@ -109,13 +177,14 @@ static bool lane_send(struct lane *lane)	/* its first */
 	struct signal_link *l = lane->owner;
 
 	return !l->stopping &&
-		http_client_call(l->clients[f->server], "POST", span_of(lane->path, lane->path_len),
+		http_client_call(f->target->client, "POST", span_of(lane->path, lane->path_len),
 				 "text/plain; charset=utf-8", span_of(f->body, f->len), false, on_answer, lane) != NULL;
 }
 
 static void finish(struct lane *lane, struct forward *f, bool taken)
 {
 	list_del(&f->link);
+	f->target->uses--;
 	lane->n--;
 	lane->owner->counts.waiting -= f->len;
 	if (taken)
@@ -138,6 +207,21 @@ static void lane_run(struct lane *lane)
 	free(lane);
 }
 
+static bool move(struct signal_link *l, struct forward *f)
+{
+	const struct signal_server *other = site_signal_besides(l->site, &f->target->inner);
+	struct target *t = other != NULL && !l->stopping ? target_of(l, &other->inner) : NULL;
+
+	if (t == NULL)
+		return false;
+	f->moved = true;
+	f->target->uses--;
+	f->target = t;
+	t->uses++;
+	l->counts.elsewhere++;
+	return true;
+}
+
 static void on_answer(void *ctx, enum http_call_result r, int status, struct span body)
 {
 	struct lane *lane = ctx;
@@ -145,13 +229,8 @@ static void on_answer(void *ctx, enum http_call_result r, int status, struct spa
 	struct forward *f = lane_first(lane);
 
 	(void)body;
-	if (r == HTTP_CALL_CONNECT && !f->moved && l->site->n_signals > 1) {
-		f->moved = true;
-		f->server = (f->server + 1) % l->site->n_signals;
-		l->counts.elsewhere++;
-		if (lane_send(lane))
-			return;
-	}
+	if (r == HTTP_CALL_CONNECT && !f->moved && move(l, f) && lane_send(lane))
+		return;
 	finish(lane, f, r == HTTP_CALL_OK && status == 200);
 	lane_run(lane);
 }
@@ -163,8 +242,9 @@ void signal_link_forward(struct signal_link *l, const struct signal_server *to, 
 	struct span path = span_of(text, (size_t)snprintf(text, sizeof(text), "/%.*s/%.*s", SPAN_ARG(room), SPAN_ARG(client)));
 	struct lane *lane = lane_find(l, path);
 	struct forward *f = NULL;
+	struct target *t = l->stopping ? NULL : target_of(l, &to->inner);
 
-	if (!l->stopping && body.len <= SIGNAL_BYTES_WAITING - l->counts.waiting && (lane == NULL || lane->n < SIGNAL_LANE_WAITING))
+	if (t != NULL && body.len <= SIGNAL_BYTES_WAITING - l->counts.waiting && (lane == NULL || lane->n < SIGNAL_LANE_WAITING))
 		f = malloc(sizeof(*f) + body.len);
 	if (f != NULL && lane == NULL)
 		lane = lane_new(l, path);
@@ -174,9 +254,10 @@ void signal_link_forward(struct signal_link *l, const struct signal_server *to, 
 		cb(ctx, false);
 		return;
 	}
-	*f = (struct forward){ .cb = cb, .ctx = ctx, .server = (size_t)(to - l->site->signals), .len = body.len };
+	*f = (struct forward){ .cb = cb, .ctx = ctx, .target = t, .len = body.len };
 	memcpy(f->body, body.p, body.len);
 	list_add_tail(&lane->queue, &f->link);
+	t->uses++;
 	l->counts.waiting += f->len;
 	if (++lane->n == 1)
 		lane_run(lane);
@@ -187,30 +268,14 @@ struct signal_counts signal_link_counts(const struct signal_link *l)
 	return l->counts;
 }
 
-static void stopped_one(void *ctx)
-{
-	struct signal_link *l = ctx;
-
-	if (l->n_clients > 0 && --l->n_clients > 0)
-		return;
-	void (*done)(void *ctx) = l->stopped;
-	void *done_ctx = l->stopped_ctx;
-	map_close(&l->lanes);	/* every call has ended, and with it every lane */
-	free(l->clients);
-	free(l);
-	if (done != NULL)
-		done(done_ctx);
-}
-
 void signal_link_stop(struct signal_link *l, void (*done)(void *ctx), void *ctx)
 {
-	size_t n = l->n_clients;
-
 	l->stopping = true;
 	l->stopped = done;
 	l->stopped_ctx = ctx;
-	if (n == 0)
-		stopped_one(l);
-	for (size_t i = 0; i < n; i++)
-		http_client_stop(l->clients[i], stopped_one, l);
+	l->n_targets++;		/* ourselves, until all are told */
+	while (!list_empty(&l->targets))
+		target_stop(container_of(l->targets.next, struct target, link));
+	if (--l->n_targets == 0)
+		finish_stop(l);
 }

@@ -90,6 +90,7 @@ void site_close(struct site *s)
 	free(s->bases);
 	free(s->signals);
 	free(s->turn_uris);
+	servers_close(&s->servers);
 	*s = (struct site){ 0 };
 }
 
@@ -101,23 +102,82 @@ const struct origin *site_base(const struct site *s, struct span host)
 	return &s->bases[0];
 }
 
-const struct signal_server *site_signal(const struct site *s, struct span name)
+const struct signal_server *site_signal(const struct site *s, struct span name, struct span room)
 {
-	for (size_t i = 0; i < s->n_signals; i++)
+	const struct signal_server *found = servers_signal(&s->servers, name);
+
+	for (size_t i = 0; i < s->n_signals && found == NULL; i++)
 		if (span_eq_str(name, s->signals[i].name))
-			return &s->signals[i];
-	return &s->signals[0];
+			found = &s->signals[i];
+	if (found == NULL)
+		found = servers_signal_instead(&s->servers, room);
+	return found != NULL ? found : &s->signals[0];
+}
+
+const struct signal_server *site_best_signal(const struct site *s)
+{
+	const struct signal_server *best = servers_best_signal(&s->servers);
+
+	return best != NULL ? best : &s->signals[0];
 }
 
 const struct signal_server *site_signal_at(const struct site *s, struct span authority)
 {
+	for (size_t i = 0; i < s->servers.n_signal; i++)
+		if (origin_is(&s->servers.signal[i].server.public_at, authority))
+			return &s->servers.signal[i].server;
 	for (size_t i = 0; i < s->n_signals; i++)
 		if (origin_is(&s->signals[i].public_at, authority))
 			return &s->signals[i];
 	return NULL;
 }
 
+static bool same_place(const struct origin *a, const struct origin *b)
+{
+	return a->port == b->port && strcmp(a->host, b->host) == 0;
+}
+
+/* All of them in one row; without live ones, the configured. */
+static const struct signal_server *nth_signal(const struct site *s, size_t i)
+{
+	return s->servers.n_signal > 0 ? &s->servers.signal[i].server : &s->signals[i];
+}
+
+const struct signal_server *site_signal_besides(const struct site *s, const struct origin *inner)
+{
+	size_t n = s->servers.n_signal > 0 ? s->servers.n_signal : s->n_signals, at = n - 1;
+
+	for (size_t i = 0; i < n; i++)
+		if (same_place(&nth_signal(s, i)->inner, inner))
+			at = i;
+	for (size_t i = 1; i <= n; i++)
+		if (!same_place(&nth_signal(s, (at + i) % n)->inner, inner))
+			return nth_signal(s, (at + i) % n);
+	return NULL;
+}
+
+bool site_has_inner(const struct site *s, const struct origin *inner)
+{
+	for (size_t i = 0; i < s->servers.n_signal; i++)
+		if (same_place(&s->servers.signal[i].server.inner, inner))
+			return true;
+	for (size_t i = 0; i < s->n_signals; i++)
+		if (same_place(&s->signals[i].inner, inner))
+			return true;
+	return false;
+}
+
+const char *site_secret(const struct site *s, bool live, int64_t now)
+{
+	const struct turn_secret *fleet = s->secrets != NULL ? turn_secrets_minting(s->secrets, now) : NULL;
+	const char *own = s->options->static_auth_secret;
+
+	if (fleet == NULL || (!live && own != NULL))
+		return own;
+	return fleet->text;
+}
+
 bool site_gives_ice(const struct site *s)
 {
-	return s->n_turn_uris > 0 || s->options->stun_server.n > 0;
+	return s->servers.n_turn > 0 || s->n_turn_uris > 0 || s->options->stun_server.n > 0;
 }

@@ -45,17 +45,22 @@ static void show_metrics(struct admin *a, struct http_exchange *x)
 	show_text(x, &page, "text/plain; version=0.0.4; charset=utf-8");
 }
 
-static void show_status(struct admin *a, struct http_exchange *x)
+static void show_json(struct admin *a, struct http_exchange *x, void (*print)(void *ctx, struct buf *out))
 {
 	struct buf page;
 
 	buf_init(&page, PAGE_LIMIT);
-	if (a->ops->status != NULL)
-		a->ops->status(a->ctx, &page);
+	if (print != NULL)
+		print(a->ctx, &page);
 	else
 		buf_add_str(&page, "{}");
 	buf_add_byte(&page, '\n');
 	show_text(x, &page, "application/json");
+}
+
+static void show_status(struct admin *a, struct http_exchange *x)
+{
+	show_json(a, x, a->ops->status);
 }
 
 static const struct {
@@ -68,19 +73,32 @@ static const struct {
 	{ "/status", show_status },
 };
 
-static void on_request(void *owner, struct http_exchange *x, const struct http_request *r)
+static bool may_be_read(struct http_exchange *x, const struct http_request *r)
 {
 	static const struct http_header allow = { .name = SPAN_INIT("Allow"), .value = SPAN_INIT("GET, HEAD") };
 
-	for (size_t i = 0; i < sizeof(pages) / sizeof(pages[0]); i++) {
-		if (!span_eq_str(r->path, pages[i].path))
-			continue;
-		if (span_eq_str(r->method, "GET") || span_eq_str(r->method, "HEAD"))
-			pages[i].show(owner, x);
-		else
-			http_reply(x, &(struct http_reply){ .status = 405, .headers = &allow, .n_headers = 1 });
-		return;
-	}
+	if (span_eq_str(r->method, "GET") || span_eq_str(r->method, "HEAD"))
+		return true;
+	http_reply(x, &(struct http_reply){ .status = 405, .headers = &allow, .n_headers = 1 });
+	return false;
+}
+
+static void on_request(void *owner, struct http_exchange *x, const struct http_request *r)
+{
+	struct admin *a = owner;
+
+	for (size_t i = 0; i < sizeof(pages) / sizeof(pages[0]); i++)
+		if (span_eq_str(r->path, pages[i].path)) {
+			if (may_be_read(x, r))
+				pages[i].show(a, x);
+			return;
+		}
+	for (const struct admin_page *p = a->ops->pages; p != NULL && p->path != NULL; p++)
+		if (span_eq_str(r->path, p->path)) {
+			if (may_be_read(x, r))
+				show_json(a, x, p->print);
+			return;
+		}
 	http_reply_text(x, 404, "there are /healthz /readyz /metrics /status\n");
 }
 

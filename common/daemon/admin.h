@@ -11,10 +11,16 @@
 
 #include "common/net/http_server.h"
 
+struct admin_page {		/* one more, in JSON */
+	const char *path;
+	void (*print)(void *ctx, struct buf *out);
+};
+
 struct admin_ops {
 	bool (*ready)(void *ctx, const char **why_not);
 	void (*metrics)(void *ctx, struct buf *out);
 	void (*status)(void *ctx, struct buf *out);	/* a JSON object; NULL: {} */
+	const struct admin_page *pages;			/* a path of NULL ends them; may be NULL */
 };
 
 struct admin {			/* embedded; must stay until the loop is empty */

@@ -205,7 +205,7 @@ static void admin_status(void *ctx, struct buf *out)
 		buf_add_str(out, "{}");
 }
 
-static const struct admin_ops admin_pages = { .ready = admin_ready, .metrics = admin_metrics, .status = admin_status };
+static struct admin_ops admin_pages = { .ready = admin_ready, .metrics = admin_metrics, .status = admin_status };
 
 /* --- the start --- */
 
@@ -230,8 +230,9 @@ static bool open_admin(char why[WHY])
 
 	if (at.port == 0)
 		return true;
+	admin_pages.pages = run.s->admin.pages;		/* their ctx is the daemon's self */
 	return ip_parse(&at.ip, span_str(run.config->admin_ip)) &&
-	       admin_start(&run.admin, &run.loop, &at, &admin_pages, NULL, why) == 0;
+	       admin_start(&run.admin, &run.loop, &at, &admin_pages, run.self, why) == 0;
 }
 
 /* Everything behind start(): false with a sentence in why[]. */

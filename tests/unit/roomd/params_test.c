@@ -280,8 +280,8 @@ static void the_room_decides_about_its_signaling_server(void **state)
 	(void)state;
 	made(&(struct params_request){ .query = SPAN_LIT("wshpp=signal.example.org"), .signal = &site.signals[1] });
 	is("wss_url", "ws://localhost:8089/ws");
-	assert_ptr_equal(site_signal(&site, SPAN_LIT("ws://localhost:8089")), &site.signals[1]);
-	assert_ptr_equal(site_signal(&site, SPAN_LIT("ws://gone")), &site.signals[0]);
+	assert_ptr_equal(site_signal(&site, SPAN_LIT("ws://localhost:8089"), SPAN_LIT("room")), &site.signals[1]);
+	assert_ptr_equal(site_signal(&site, SPAN_LIT("ws://gone"), SPAN_LIT("room")), &site.signals[0]);
 	assert_ptr_equal(params_signal(&site, SPAN_LIT("wshpp=localhost:8089")), &site.signals[1]);
 }
 
