@@ -31,6 +31,7 @@ struct turnd_config {
 	unsigned refusal_rate;
 	/* how much */
 	unsigned user_quota, total_quota, max_permissions, max_channels, drain_min_allocations;
+	size_t max_bps, bps_capacity;	/* bytes a second, each way; 0: no limit */
 	msec_t max_allocate_lifetime, max_allocate_timeout;
 	/* with whom */
 	struct string_list allowed_peer_ip, denied_peer_ip;

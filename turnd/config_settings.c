@@ -313,7 +313,7 @@ struct turnd_settings *turnd_settings_new(const struct turnd_config *c, const st
 		.algorithms = 1u + (unsigned)c->password_algorithms, .credential_max = (uint32_t)(c->credential_max_lifetime / 1000),
 		.nonce_lifetime = (uint32_t)(c->stale_nonce / 1000), .lifetime_default = 600,
 		.lifetime_max = (uint32_t)(c->max_allocate_lifetime / 1000),
-		.max_permissions = c->max_permissions, .max_channels = c->max_channels, .quota = quota, .rates = RATES_DEFAULT,
+		.max_permissions = c->max_permissions, .max_channels = c->max_channels, .max_bps = c->max_bps, .quota = quota, .rates = RATES_DEFAULT,
 	};
 	s->turn.rates[RATE_REFUSAL] = (struct rate){ c->refusal_limit ? c->refusal_rate : 0, 5 * c->refusal_rate };
 	ok = set_realm(s, c, say);

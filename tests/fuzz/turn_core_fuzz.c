@@ -1,9 +1,10 @@
-/* covers: turnd/core/turn_server.c turnd/core/allocate.c turnd/core/refresh.c turnd/core/peers.c turnd/core/answer.c turnd/core/discovery.c turnd/core/auth.c turnd/core/long_term.c turnd/core/flow.c turnd/core/allocation.c turnd/core/alloc_table.c turnd/core/client_path.c turnd/core/permission.c turnd/core/peer_policy.c turnd/core/nonce.c common/base/rate_limit.c turnd/core/transactions.c */
+/* covers: turnd/core/turn_server.c turnd/core/allocate.c turnd/core/refresh.c turnd/core/peers.c turnd/core/answer.c turnd/core/discovery.c turnd/core/icmp.c turnd/core/bandwidth.c turnd/core/auth.c turnd/core/long_term.c turnd/core/flow.c turnd/core/allocation.c turnd/core/alloc_table.c turnd/core/client_path.c turnd/core/permission.c turnd/core/peer_policy.c turnd/core/nonce.c common/base/rate_limit.c turnd/core/transactions.c */
 
 /* The input is a little program: what four clients, their peers and the clock do, one after the other, through both doors.
  * Requests are signed here, with a nonce that lives, so that the fuzzer need not guess any. */
 #include "common/base/reader.h"
 #include "common/proto/turn_cred.h"
+#include "turnd/core/bandwidth.h"
 #include "turnd/core/flow.h"
 #include "turnd/core/nonce.h"
 #include "turnd/core/peer_policy.h"
@@ -73,7 +74,7 @@ static void on_answer(void *shell, const struct client_path *to, struct span mes
 
 	require(is_client(s, to));
 	require(stun_parse(&m, message) == STUN_OK);
-	require(m.cls == STUN_SUCCESS || m.cls == STUN_ERROR);
+	require(m.cls == STUN_SUCCESS || m.cls == STUN_ERROR || (m.cls == STUN_INDICATION && m.method == STUN_DATA));
 	s->answers++;
 }
 
@@ -389,6 +390,16 @@ static void act_peer(struct reader *r, struct scene *s)
 	check_verdict(s, &in, &v);
 }
 
+static void act_icmp(struct reader *r, struct scene *s)
+{
+	struct icmp_error e = { .peer = read_peer(r, s), .type = read_u8(r) % 16, .code = read_u8(r), .mtu = 1280 };
+	unsigned answers = s->answers;
+
+	if (s->n_relays > 0)
+		turn_server_icmp(s->server, s->relays[e.code % s->n_relays].owner, &e, s->now);
+	require(s->answers <= answers + 1);
+}
+
 static void act_time(struct scene *s, unsigned seconds)
 {
 	s->now += SECONDS(seconds) + 1;
@@ -399,9 +410,15 @@ static void act_time(struct scene *s, unsigned seconds)
 static void act_settings(struct scene *s, uint8_t what)
 {
 	static struct ip_range denied[1];
+	static struct capacity capacity;
 
+	capacity = (struct capacity){ .bytes_per_second = 30 };
 	denied[0] = (struct ip_range){ ep("5.6.7.8:0").ip, ep("5.6.7.9:0").ip };
 	s->settings.policy.denied = s->settings.policy.allowed = denied;
+	if (what & 0x80)
+		s->settings.max_bps = 20 - s->settings.max_bps;
+	if (what & 0x20)
+		s->settings.capacity = s->settings.capacity == NULL ? &capacity : NULL;
 	if (what & 0x40)
 		s->settings.n_discovery = 1 - s->settings.n_discovery;
 	switch (what & 15) {
@@ -451,6 +468,7 @@ static void act(struct reader *r, struct scene *s)
 	case 11: act_time(s, read_u8(r)); break;
 	case 12: act_time(s, read_u16(r) % 5000); break;
 	case 13: act_settings(s, read_u8(r)); break;
+	case 14: act_icmp(r, s); break;
 	default: act_time(s, 0); break;
 	}
 }

@@ -10,6 +10,7 @@
 
 #include "common/base/wheel.h"
 #include "turnd/core/auth.h"
+#include "turnd/core/bandwidth.h"
 #include "turnd/core/channel.h"
 #include "turnd/core/nonce.h"
 #include "turnd/core/permission.h"
@@ -41,6 +42,9 @@ struct allocation {
 	bool reserved;			/* it has reserved the port behind its own: token */
 	uint8_t token[RELAY_TOKEN];
 	uint64_t packets_in, bytes_in, packets_out, bytes_out;	/* relayed payload from and to the client */
+	msec_t icmp_since;		/* when the second began in which icmp_told were told */
+	uint8_t icmp_told;
+	struct bucket bandwidth[DIR_N];	/* relayed payload */
 	uint8_t user[];
 };
 

@@ -15,7 +15,7 @@ _Static_assert(sizeof(turn_code_names) / sizeof(char *) == CODE_N + 1, "a name f
 
 const char *const turn_drop_names[] = {
 	"none", "malformed", "no_allocation", "no_permission", "no_channel", "policy", "too_long", "method",
-	"ratelimit", "replay", "no_memory", NULL
+	"ratelimit", "replay", "no_memory", "bandwidth", NULL
 };
 _Static_assert(sizeof(turn_drop_names) / sizeof(char *) == DROP_N + 1, "a name for each reason");
 

@@ -28,6 +28,7 @@ enum turn_drop {		/* why a packet or message got neither answer nor way */
 	DROP_RATE_LIMIT,	/* answers to strangers, section 9 */
 	DROP_REPLAY,		/* a repeated Allocate whose allocation has ended since */
 	DROP_NO_MEMORY,		/* an answer could not be made */
+	DROP_BANDWIDTH,		/* max-bps or bps-capacity */
 	DROP_N
 };
 

@@ -41,6 +41,15 @@ static struct allocation *find_allocation(struct door *d, const struct client_pa
 	return d->last;
 }
 
+/* Payload may flow at the rate that is granted to the allocation, and to all of them together. */
+static bool within_bandwidth(const struct door *d, struct allocation *a, enum turn_direction dir, size_t n)
+{
+	const struct turn_settings *set = d->s->settings;
+
+	return (set->max_bps == 0 || bucket_take(&a->bandwidth[dir], set->max_bps, n, d->now)) &&
+		(set->capacity == NULL || capacity_take(set->capacity, &d->s->capacity, dir, n, d->now));
+}
+
 static void to_peer(struct door *d, struct flow_verdict *v, struct allocation *a, const struct endpoint *peer,
 		    struct span payload)
 {
@@ -52,6 +61,10 @@ static void to_peer(struct door *d, struct flow_verdict *v, struct allocation *a
 	}
 	if (payload.len > datagram_max(&peer->ip)) {
 		drop(v, DROP_TOO_LONG);
+		return;
+	}
+	if (!within_bandwidth(d, a, DIR_IN, payload.len)) {
+		drop(v, DROP_BANDWIDTH);
 		return;
 	}
 	v->action = FLOW_TO_PEER;
@@ -185,6 +198,10 @@ static void from_peer(struct door *d, const struct flow_packet *in, struct flow_
 	}
 	if (!fits(&a->path, v, in->data.len)) {
 		drop(v, DROP_TOO_LONG);
+		return;
+	}
+	if (!within_bandwidth(d, a, DIR_OUT, in->data.len)) {
+		drop(v, DROP_BANDWIDTH);
 		return;
 	}
 	v->action = FLOW_TO_CLIENT;

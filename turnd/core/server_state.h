@@ -23,6 +23,7 @@ struct turn_server {
 	struct transactions transactions;
 	struct rate_limit rates;
 	struct turn_counters counters;
+	struct capacity_lease capacity;
 	bool draining;
 };
 

@@ -47,6 +47,7 @@ struct discovery_group {		/* RFC 5780: two addresses of one family, two ports ea
 	struct discovery_socket v[2][2];	/* [address][port] */
 };
 
+struct capacity;			/* bandwidth.h: process-wide */
 struct quota;				/* quota.h: process-wide, behind a mutex of its own; checked at Allocate only */
 
 struct turn_settings {
@@ -72,6 +73,8 @@ struct turn_settings {
 	struct rate rates[RATE_N];	/* per source: RATES_DEFAULT, or what the operator wants */
 	const struct discovery_group *discovery;	/* NAT behaviour discovery; at most one group of each family */
 	size_t n_discovery;		/* 0: not served */
+	uint64_t max_bps;		/* bytes a second of an allocation, in each direction; 0: no limit */
+	struct capacity *capacity;	/* of all of them; NULL: no limit */
 	struct quota *quota;		/* NULL: none */
 };
 

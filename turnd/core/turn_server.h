@@ -69,6 +69,16 @@ void turn_server_message(struct turn_server *s, const struct client_path *path, 
 bool turn_server_has_client(const struct turn_server *s, const struct client_path *path);
 void turn_server_client_gone(struct turn_server *s, const struct client_path *path, msec_t now);
 
+/* An ICMP error that a relay socket of `a` got (RFC 8656 section 11.5): told to the client if its sender is a permitted peer
+ * and it says something about reachability or size, at most ICMP_PER_SECOND times. */
+enum { ICMP_PER_SECOND = 10 };		/* for each allocation */
+struct icmp_error {
+	struct endpoint peer;		/* whom the datagram was for */
+	uint8_t type, code;		/* of ICMP or ICMPv6, by the peer's family */
+	uint32_t mtu;			/* where the error tells one */
+};
+void turn_server_icmp(struct turn_server *s, struct allocation *a, const struct icmp_error *e, msec_t now);
+
 /* Time passes: lifetimes end. Returns when to be called next at the latest, or NEVER. */
 msec_t turn_server_tick(struct turn_server *s, msec_t now);
 msec_t turn_server_next(const struct turn_server *s);

@@ -380,6 +380,7 @@ static void send_apart(struct tx_batch *q, unsigned i, int fd)
 void tx_flush(struct tx_batch *q, int fd)
 {
 	unsigned i = 0;
+	bool again = false;
 
 	while (i < q->n_runs) {
 		int k = sendmmsg(fd, q->msg + i, q->n_runs - i, MSG_DONTWAIT | MSG_NOSIGNAL);
@@ -389,11 +390,15 @@ void tx_flush(struct tx_batch *q, int fd)
 		} else if (errno == EAGAIN) {	/* media that waits is worth less than media that is lost */
 			count_add(&q->counts->full, datagrams(q, i, q->n_runs));
 			break;
+		} else if (errno != EINTR && !again) {
+			again = true;	/* an error of an earlier datagram may have come back by ICMP: it is said once */
+			continue;
 		} else if (q->run[i].n > 1 && is_about_segments(errno)) {
 			send_apart(q, i++, fd);
 		} else if (errno != EINTR) {
 			count_add(&q->counts->refused, q->run[i++].n);
 		}
+		again = false;
 	}
 	q->n = q->n_runs = q->n_iov = 0;
 	q->copied = 0;

@@ -1,13 +1,14 @@
 #include "turnd/io/relay_sockets.h"
 
 #include "turnd/io/path_udp.h"
+#include "turnd/io/relay_errors.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 
-enum { BIND_TRIES = 64 };
+enum { BIND_TRIES = 64, ERRORS_PER_TURN = 16 };
 static const uint32_t no_handle = UINT32_MAX;
 
 struct relay_socket {
@@ -86,7 +87,7 @@ static int socket_new(uint8_t family, size_t buffer)
 	if (fd < 0)
 		return -1;
 	if ((family == 6 && setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on)) < 0) ||
-	    set_dont_fragment(fd, family, false) < 0) {
+	    set_dont_fragment(fd, family, false) < 0 || relay_errors_enable(fd, family) < 0) {
 		close(fd);
 		return -1;
 	}
@@ -270,6 +271,18 @@ static void receive_from(struct relay_sockets *r, uint32_t handle, struct rx_bat
 	r->n_sources = first + got;
 }
 
+static void tell_errors(struct relay_sockets *r, uint32_t handle, void *owner)
+{
+	struct icmp_error errors[ERRORS_PER_TURN];
+	const struct relay_socket *s = &r->v[handle];
+	unsigned n = s->fd >= 0 ? relay_errors_read(s->fd, errors, ERRORS_PER_TURN) : 0;
+
+	for (unsigned i = 0; i < n && r->on_icmp != NULL; i++) {
+		relay_addresses_outward(r->addresses, &errors[i].peer);
+		r->on_icmp(owner, s->owner, &errors[i]);
+	}
+}
+
 void relay_sockets_receive(struct relay_sockets *r, struct rx_batch *b, struct flow_packet packets[BATCH],
 			   void (*deliver)(void *owner, unsigned n), void *owner)
 {
@@ -279,6 +292,8 @@ void relay_sockets_receive(struct relay_sockets *r, struct rx_batch *b, struct f
 	for (int i = 0; i < n_events; i++) {
 		struct rx_datagram d;
 		unsigned n = 0;
+		if (ev[i].events & EPOLLERR)
+			tell_errors(r, ev[i].data.u32, owner);
 		receive_from(r, ev[i].data.u32, b);
 		if (rx_room(b) >= RELAY_RECEIVE && i + 1 < n_events)
 			continue;

@@ -30,6 +30,8 @@ struct relay_sockets {
 	size_t buffer;				/* bytes asked of the kernel each way, per socket */
 	struct relay_addresses *addresses;	/* borrowed */
 	struct tx_batch *out;			/* owned: the datagrams of one socket, on their way */
+	/* An ICMP error for a socket of `a`; set after init. It may close nothing. */
+	void (*on_icmp)(void *owner, struct allocation *a, const struct icmp_error *e);
 	struct relay_socket *v;			/* by handle */
 	uint32_t n, cap, free;
 	unsigned n_sources;			/* while receiving */

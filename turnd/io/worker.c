@@ -218,12 +218,19 @@ static void on_relay_batch(void *owner, unsigned n)
 	flush_clients(w);
 }
 
+static void on_icmp(void *owner, struct allocation *a, const struct icmp_error *e)
+{
+	struct worker *w = owner;
+	turn_server_icmp(w->server, a, e, uv_now(&w->loop));
+}
+
 static void on_relays(uv_poll_t *poll, int status, int events)
 {
 	struct worker *w = poll->data;
 	(void)status;
 	(void)events;
 	relay_sockets_receive(&w->relays, w->rx, w->packets, on_relay_batch, w);
+	flush_clients(w);	/* what on_icmp() said */
 }
 
 /* --- streams ----------------------------------------------------------------------------------------------------- */
@@ -443,6 +450,7 @@ struct worker *worker_new(const struct worker_options *o, char why[256])
 	    (rc = relay_sockets_init(&w->relays, o->addresses, o->index, o->relay_buffer, &w->sent[LEG_PEER])) != 0 ||
 	    (rc = -open_handles(w, o)) != 0)	/* libuv's errors are negative errnos */
 		goto failed;
+	w->relays.on_icmp = on_icmp;
 	rc = ENOMEM;
 	if ((w->rx = rx_new()) == NULL ||
 	    (w->server = turn_server_new(o->settings, &shell_ops, w, uv_now(&w->loop))) == NULL)

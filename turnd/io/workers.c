@@ -105,6 +105,12 @@ static unsigned strangers_max(const struct workers *ws)
 	return half < STRANGERS_MAX ? half : STRANGERS_MAX;
 }
 
+static void limit_capacity(struct workers *ws, struct turnd_settings *s, const struct turnd_config *c)
+{
+	atomic_store(&ws->capacity.bytes_per_second, c->bps_capacity);
+	s->turn.capacity = &ws->capacity;
+}
+
 static bool make_shared(struct workers *ws, size_t listeners, char why[256])
 {
 	const struct complaints say = { say_first, why };
@@ -119,7 +125,10 @@ static bool make_shared(struct workers *ws, size_t listeners, char why[256])
 		return false;
 	}
 	ws->settings = turnd_settings_new(ws->config, &host, ws->nonce_key, ws->quota, &say);
-	return ws->settings != NULL && open_relay_addresses(ws, &host, why);
+	if (ws->settings == NULL)
+		return false;
+	limit_capacity(ws, ws->settings, ws->config);
+	return open_relay_addresses(ws, &host, why);
 }
 
 static bool make_workers(struct workers *ws, const struct endpoint *listeners, size_t n, char why[256])
@@ -258,6 +267,7 @@ bool workers_reload(struct workers *ws, const struct turnd_config *config, char 
 	if ((s = turnd_settings_new(config, &host, ws->nonce_key, ws->quota, &say)) == NULL)
 		return false;
 	quota_limits(ws->quota, config->user_quota, config->total_quota);
+	limit_capacity(ws, s, config);
 	memcpy(s->discovery, ws->settings->discovery, sizeof(s->discovery));	/* the sockets are those of the start */
 	s->turn.n_discovery = ws->settings->turn.n_discovery;
 	ws->retired = ws->settings;

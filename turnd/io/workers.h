@@ -6,6 +6,7 @@
 #define TURND_IO_WORKERS_H
 
 #include "turnd/config.h"
+#include "turnd/core/bandwidth.h"
 #include "turnd/io/landing.h"
 #include "turnd/io/worker.h"
 
@@ -18,6 +19,7 @@ struct workers {
 	struct strangers strangers;
 	struct landing *landing;	/* NULL: no streams */
 	struct quota *quota;
+	struct capacity capacity;
 	uint8_t nonce_key[32];
 	struct turnd_settings *settings, *retired;	/* retired: perhaps still in use by a worker */
 };
