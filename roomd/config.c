@@ -15,6 +15,7 @@ const struct option roomd_options[] = {
 	  .help = "address to listen on" },
 	{ .name = "listening-port", .kind = OPT_PORT, .offset = FIELD(listening_port), .def = "8080", .min = "0", .max = "65535",
 	  .help = "its port; 0: any free one" },
+	TLS_OPTIONS(FIELD(tls), "8443"),
 	{ .name = "public-url", .kind = OPT_STRINGS, .offset = FIELD(site.public_url), .def = "http://localhost:8080",
 	  .help = "base of all links: the one that a request named, else the first" },
 	{ .name = "redis", .kind = OPT_STRING, .offset = FIELD(redis),
@@ -106,7 +107,7 @@ bool roomd_config_check(struct options *o, void *config)
 	struct site site;
 	bool good = addresses_valid(o, "listening-ip", &c->listening_ip);
 
-	if (!addresses_valid(o, "trusted-signal", &c->trusted_signal))
+	if (!addresses_valid(o, "trusted-signal", &c->trusted_signal) || !tls_options_check(o, &c->tls))
 		good = false;
 	if (!site_init(&site, &c->site, complain, o))
 		good = false;

@@ -6,6 +6,7 @@
 #define ROOMD_CONFIG_H
 
 #include "common/daemon/service.h"
+#include "common/daemon/tls_identity.h"
 #include "roomd/site.h"
 
 struct roomd_config {
@@ -13,6 +14,7 @@ struct roomd_config {
 	struct site_options site;
 	struct string_list listening_ip;
 	uint16_t listening_port;
+	struct tls_options tls;
 	char *redis;			/* NULL: rooms in memory */
 	struct string_list trusted_signal;
 	char *realm, *zone;		/* NULL: the host's name; none */

@@ -103,7 +103,7 @@ static int http_open(struct roomd *d, char why[256])
 		struct endpoint at = http_server_at(d->http, (unsigned)i);
 		LOG(LOG_INFO, "listening", LOG_ENDPOINT("at", &at), LOG_STR("public_url", c->site.public_url.v[0]));
 	}
-	return 0;
+	return tls_identity_listen(&d->tls, d->http, &c->listening_ip, &o, why);
 }
 
 /* --- start and stop ---------------------------------------------------------------------------------------- */
@@ -188,6 +188,7 @@ static void roomd_stop(void *self)
 		redis_route_stop(d->route, route_gone, NULL);
 	if (d->signal != NULL)
 		signal_link_stop(d->signal, NULL, NULL);
+	tls_identity_stop(&d->tls);
 	uv_close((uv_handle_t *)&d->tick, NULL);
 }
 
@@ -195,6 +196,7 @@ static void roomd_free(void *self)
 {
 	struct roomd *d = self;
 
+	tls_identity_free(&d->tls);
 	assets_free(d->assets);
 	buf_close(&d->policy);
 	fleet_free(d->fleet);
@@ -230,7 +232,8 @@ static void *roomd_start(uv_loop_t *loop, const void *config, char why[256])
 		goto stop;
 	snprintf(why, 256, "no memory");
 	d->signal = signal_link_new(loop, &d->site, d->config->signal_deadline);
-	if (d->signal == NULL || !fleet_open(d) || http_open(d, why) != 0)
+	if (d->signal == NULL || !fleet_open(d) || tls_identity_open(&d->tls, loop, &d->config->tls, tls_alpn_http, why) != 0 ||
+	    http_open(d, why) != 0)
 		goto stop;
 	if (d->route == NULL)
 		uv_timer_start(&d->tick, on_tick, TICK_MS, TICK_MS);
@@ -263,6 +266,7 @@ static void roomd_reload(void *self)
 	char why[256];
 	struct assets *fresh;
 
+	tls_identity_reload(&d->tls);
 	if (d->config->web_root == NULL)
 		return;
 	fresh = assets_load(d->config->web_root, why);
@@ -310,6 +314,7 @@ static void roomd_print_metrics(void *self, struct buf *out)
 	metric_set(&d->metrics, M_TURN_SERVERS, d->site.servers.n_turn);
 	metric_set(&d->metrics, M_SIGNAL_SERVERS, d->site.servers.n_signal);
 	metrics_print(sets, 1, out);
+	tls_identity_print_metrics(&d->tls, "roomd", out);
 }
 
 static void roomd_print_status(void *self, struct buf *out)

@@ -41,6 +41,7 @@ struct roomd {
 	struct fleet *fleet;		/* NULL: without Redis */
 	struct room_store *store;
 	struct signal_link *signal;
+	struct tls_identity tls;
 	struct http_server *http;
 	uv_timer_t tick;		/* rooms in memory: their life */
 	struct metrics metrics;

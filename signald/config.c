@@ -20,6 +20,7 @@ const struct option signald_options[] = {
 	  "address to listen on"),
 	ROW("listening-port", OPT_PORT, listening_port, "8089", "0", "65535",
 	  "port for WebSocket and HTTP"),
+	TLS_OPTIONS(offsetof(struct signald_config, tls), "8090"),
 	ROW("public-url", OPT_STRINGS, public_url, NULL, NULL, NULL,
 	  "ws://host:port or wss://host:port, as clients reach this server"),
 	ROW("room-server", OPT_STRINGS, room_server, NULL, NULL, NULL,
@@ -174,7 +175,7 @@ static bool check_sizes(struct options *o, const struct signald_config *c)
 bool signald_config_check(struct options *o, void *config)
 {
 	const struct signald_config *c = config;
-	bool addresses = check_addresses(o, c), urls = check_urls(o, c), sizes = check_sizes(o, c);
+	bool addresses = check_addresses(o, c), urls = check_urls(o, c), sizes = check_sizes(o, c), tls = tls_options_check(o, &c->tls);
 
-	return check_fleet(o, c) && addresses && urls && sizes;
+	return check_fleet(o, c) && addresses && urls && sizes && tls;
 }

@@ -3,11 +3,13 @@
 #define SIGNALD_CONFIG_H
 
 #include "common/daemon/service.h"
+#include "common/daemon/tls_identity.h"
 
 struct signald_config {
 	struct service_config service;		/* first: see service.h */
 	struct string_list listening_ip;
 	uint16_t listening_port;
+	struct tls_options tls;
 	struct string_list public_url, room_server, allowed_origin;
 	char *redis, *zone, *internal_url;	/* NULL: none */
 	unsigned max_connections, max_connections_per_address;

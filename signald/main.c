@@ -13,6 +13,7 @@ int main(int argc, char **argv)
 		.start = signald_start,
 		.drain = signald_drain,
 		.drained = signald_drained,
+		.reload = signald_reload,
 		.stop = signald_stop,
 		.free = signald_free,
 		.admin = { .metrics = signald_metrics, .status = signald_status },

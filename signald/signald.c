@@ -19,6 +19,7 @@ struct signald {
 	struct hub hub;
 	struct clients clients;
 	struct http_api api;
+	struct tls_identity tls;
 	struct http_server *http;
 	struct bye bye;
 	struct fleet fleet;
@@ -60,7 +61,7 @@ static bool listen_all(struct signald *s, char why[256])
 		real = http_server_at(s->http, (unsigned)i);
 		LOG(LOG_INFO, "listening", LOG_STR("at", endpoint_format(&real, at)));
 	}
-	return true;
+	return tls_identity_listen(&s->tls, s->http, &s->cfg->listening_ip, &o, why) == 0;
 }
 
 static void init_parts(struct signald *s, uv_loop_t *loop)
@@ -108,7 +109,8 @@ void *signald_start(uv_loop_t *loop, const void *config, char why[256])
 	}
 	init_parts(s, loop);
 	s->http = http_server_new(loop, &limits, &http_api_ops, &s->api);
-	if (s->http != NULL && bye_open(&s->bye, loop, s->cfg, &s->metrics) == 0) {
+	if (s->http != NULL && bye_open(&s->bye, loop, s->cfg, &s->metrics) == 0 &&
+	    tls_identity_open(&s->tls, loop, &s->cfg->tls, tls_alpn_http, why) == 0) {
 		http_server_set_headers(s->http, http_api_headers, HTTP_API_HEADERS);
 		if (listen_all(s, why) && fleet_join(&s->fleet, loop, s->cfg, &s->clients, why) == 0) {
 			say_what_is_missing(s->cfg);
@@ -142,6 +144,13 @@ static void on_wheel_closed(struct loop_wheel *w)
 	(void)w;		/* signald_free() comes once the loop is empty */
 }
 
+void signald_reload(void *self)
+{
+	struct signald *s = self;
+
+	tls_identity_reload(&s->tls);
+}
+
 void signald_stop(void *self)
 {
 	struct signald *s = self;
@@ -152,6 +161,7 @@ void signald_stop(void *self)
 	bye_close(&s->bye);
 	fleet_leave(&s->fleet);
 	http_api_close(&s->api);
+	tls_identity_stop(&s->tls);
 	uv_close((uv_handle_t *)&s->prepare, NULL);
 	loop_wheel_close(&s->wheel, on_wheel_closed);
 }
@@ -163,6 +173,7 @@ void signald_free(void *self)
 	clients_close(&s->clients);
 	hub_close(&s->hub);
 	fleet_close(&s->fleet);
+	tls_identity_free(&s->tls);
 	metrics_close(&s->metrics);
 	free(s);
 }
@@ -178,6 +189,7 @@ void signald_metrics(void *self, struct buf *out)
 	buf_addf(out, "# HELP signald_rooms rooms with at least one member\n# TYPE signald_rooms gauge\nsignald_rooms %zu\n",
 		 s->hub.rooms.n);
 	fleet_metrics(&s->fleet, out);
+	tls_identity_print_metrics(&s->tls, "signald", out);
 }
 
 void signald_status(void *self, struct buf *out)

@@ -8,6 +8,7 @@
 void *signald_start(uv_loop_t *loop, const void *config, char why[256]);
 void signald_drain(void *self);
 bool signald_drained(void *self);
+void signald_reload(void *self);
 void signald_stop(void *self);
 void signald_free(void *self);
 void signald_metrics(void *self, struct buf *out);

@@ -29,6 +29,7 @@ struct tls_engine {
 	struct ip_addr expected;	/* of a client: in the certificate */
 	bool counted;			/* in counters->open */
 	bool spoken;			/* has had output, since it was made or reset */
+	bool foreign;			/* the first byte that came begins no record */
 	char why[TLS_WHY];
 };
 
@@ -56,6 +57,8 @@ static int on_receive(void *ctx, unsigned char *p, size_t n)
 	if (take == 0)
 		return MBEDTLS_ERR_SSL_WANT_READ;
 	memcpy(p, e->in.p, take);
+	if (e->state == HANDSHAKE && e->heard == 0)
+		e->foreign = p[0] < MBEDTLS_SSL_MSG_CHANGE_CIPHER_SPEC || p[0] > MBEDTLS_SSL_MSG_APPLICATION_DATA;
 	e->in = e->datagram ? span_skip(e->in, e->in.len) : span_skip(e->in, take);
 	if (e->state == HANDSHAKE)
 		e->heard += take;
@@ -240,8 +243,8 @@ static void say_what(struct tls_engine *e, int error)
 		say_unverified(e, flags);
 	} else if (error == MBEDTLS_ERR_SSL_TIMEOUT) {
 		snprintf(e->why, sizeof e->why, "the peer does not answer");
-	} else if (error == MBEDTLS_ERR_SSL_INVALID_RECORD && e->state == HANDSHAKE) {
-		snprintf(e->why, sizeof e->why, "what came is not TLS, or of a version that is not supported");
+	} else if (e->foreign && e->state == HANDSHAKE) {
+		snprintf(e->why, sizeof e->why, "what came is not TLS");
 	} else {
 		mbedtls_strerror(error, text, sizeof text);
 		snprintf(e->why, sizeof e->why, "%s", strncmp(text, "SSL - ", 6) == 0 ? text + 6 : text);

@@ -10,10 +10,12 @@ Answer = namedtuple("Answer", "status headers body")    # headers: dict, names i
 
 
 class Http:
-    """One connection; several requests may follow each other."""
+    """One connection; several requests may follow each other. tls: an ssl.SSLContext, for https."""
 
-    def __init__(self, port, host="127.0.0.1", timeout=10):
+    def __init__(self, port, host="127.0.0.1", timeout=10, tls=None):
         self.sock = socket.create_connection((host, port), timeout)
+        if tls is not None:
+            self.sock = tls.wrap_socket(self.sock, server_hostname=host)
         self.host = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         self.left = b""
 
@@ -84,8 +86,8 @@ CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
 class WebSocket:
     """RFC 6455 from the client's side. frame() sends anything, legal or not."""
 
-    def __init__(self, port, path="/ws", headers=(), host="127.0.0.1", timeout=10):
-        self.http = Http(port, host, timeout)
+    def __init__(self, port, path="/ws", headers=(), host="127.0.0.1", timeout=10, tls=None):
+        self.http = Http(port, host, timeout, tls)
         self.sock = self.http.sock
         key = base64.b64encode(os.urandom(16)).decode()
         self.answer = self.http.request("GET", path, headers=[

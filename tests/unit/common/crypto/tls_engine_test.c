@@ -423,6 +423,7 @@ static void what_is_not_tls_is_refused_at_once(void **state)
 		assert_int_equal(m->there.last, TLS_FAILED);
 		assert_true(tls_engine_closing(m->there.tls));
 		assert_true(strlen(tls_engine_why(m->there.tls)) > 10);
+		assert_int_equal(strcmp(tls_engine_why(m->there.tls), "what came is not TLS") == 0, i < 2);
 		end_close(&m->there);
 	}
 	counts = tls_server_counts(m->server);
