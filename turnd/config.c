@@ -24,6 +24,7 @@
 #define OBSOLETE "it is obsolete or unsafe"
 
 static const char *const algorithm_names[] = { "md5", "sha256", "both", NULL };
+static const char *const redirects[] = { "always", "draining", NULL };
 static const char *const rest_hashes[] = { "sha1", "sha256", "both", NULL };
 
 const struct option turnd_options[] = {
@@ -98,6 +99,14 @@ const struct option turnd_options[] = {
 	{ .name = "max-allocate-timeout", .kind = OPT_MSEC, .offset = FIELD(max_allocate_timeout), .def = "60", .min = "1", .max = "1h",
 	  .help = "how long a connection may live without an allocation" },
 
+	OPTION_GROUP("Other servers"),
+	LIST("alternate-server", alternates, "address[:port] of another server: clients over UDP and TCP are sent there"),
+	LIST("udp-alternate-server", udp_alternates, "likewise, for clients over UDP only"),
+	LIST("tcp-alternate-server", tcp_alternates, "likewise, for clients over TCP only"),
+	LIST("tls-alternate-server", tls_alternates, "address[:port][/name in its certificate], for clients over TLS and DTLS"),
+	{ .name = "redirect", .kind = OPT_CHOICE, .offset = FIELD(redirect), .def = "always", .choices = redirects,
+	  .help = "when clients are sent to the alternate servers: always, as coturn does, or draining: while this one ends" },
+
 	OPTION_GROUP("Peers that may be reached"),
 	LIST("allowed-peer-ip", allowed_peer_ip, "address, a-b or a/n that may be a peer whatever else says no"),
 	LIST("denied-peer-ip", denied_peer_ip, "address, a-b or a/n that may not be a peer"),
@@ -123,8 +132,6 @@ const struct option turnd_options[] = {
 	DROPPED("alt-tls-listening-port", LATER_STREAMS), DROPPED("no-rfc5780", "it is off anyway"),
 	DROPPED("mobility", "RFC 8016 is not served yet"), DROPPED("no-stun", "Binding is always answered"),
 	DROPPED("stun-only", "not in this version; a secret that nobody is told has the same effect"),
-	DROPPED("alternate-server", "a draining server answers 508 in this version"),
-	DROPPED("tls-alternate-server", LATER_STREAMS),
 	DROPPED("allocation-default-address-family", "clients that ask for no family get IPv4"),
 	DROPPED("redis-userdb", "use redis = redis://[user:password@]host[:port]: its secrets (turn/realm/REALM/secret) are used"),
 	DROPPED("redis-statsdb", "use the metrics of the admin listener"),

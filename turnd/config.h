@@ -23,6 +23,8 @@ struct turnd_config {
 	char *realm;			/* NULL: the host's name */
 	struct string_list users, secrets;
 	struct string_list nonce_secrets;
+	struct string_list alternates, udp_alternates, tcp_alternates, tls_alternates;
+	int redirect;			/* index into redirects */
 	char *secret_file, *rest_separator;
 	int rest_hash, password_algorithms;		/* indices: into rest_hashes, algorithm_names */
 	bool use_auth_secret, lt_cred_mech, no_auth, yes_open_relay, strict_expiry, secure_stun;
@@ -99,6 +101,7 @@ struct turnd_settings {
 	struct turn_user *users;
 	struct ip_range *allowed, *denied;
 	struct endpoint *services;
+	struct alternate *alternates;
 	struct ip_addr broadcasts[ADDRESSES_MAX];
 	struct discovery_group discovery[2];
 };

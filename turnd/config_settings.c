@@ -2,6 +2,7 @@
 
 #include "common/base/text.h"
 #include "common/crypto/digest.h"
+#include "turnd/core/client_path.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -39,6 +40,8 @@ static bool reserve_text(struct turnd_settings *s, const struct turnd_config *c)
 		n += strlen(c->secrets.v[i]);
 	for (size_t i = 0; c->learnt != NULL && i < c->learnt->n; i++)
 		n += strlen(c->learnt->v[i].text);
+	for (size_t i = 0; i < c->tls_alternates.n; i++)
+		n += strlen(c->tls_alternates.v[i]);
 	n += c->secret_file != NULL ? 2 * SECRET_FILE_MAX : 0;		/* the file as it is, and the secrets in it */
 	buf_init(&s->text, n);
 	return buf_reserve(&s->text, n) != NULL;
@@ -210,6 +213,56 @@ static bool set_nonce_keys(struct turnd_settings *s, const struct turnd_config *
 	return true;
 }
 
+/* --- other servers --- */
+
+enum { PORT_PLAIN = 3478, PORT_TLS = 5349, DOMAIN_MAX = 255 };
+enum { PLAIN = 1 << TRANSPORT_UDP | 1 << TRANSPORT_TCP, SECURE = 1 << TRANSPORT_TLS | 1 << TRANSPORT_DTLS };
+
+/* "address" or "address:port", and for TLS "/name" behind it. */
+static bool parse_alternate(struct span text, unsigned transports, struct alternate *out)
+{
+	struct span at = text_cut(&text, '/');
+
+	*out = (struct alternate){ .transports = transports, .domain = text };
+	if (text.len > 0 && (!(transports & SECURE) || text.len > DOMAIN_MAX || !text_is_word(text, ".-")))
+		return false;
+	if (ip_parse(&out->at.ip, at))
+		out->at.port = transports & SECURE ? PORT_TLS : PORT_PLAIN;
+	else if (!endpoint_parse(&out->at, at))
+		return false;
+	return out->at.port != 0;
+}
+
+static bool set_alternates(struct turnd_settings *s, const struct turnd_config *c, const struct complaints *say)
+{
+	const struct { const char *option; const struct string_list *list; unsigned transports; } lists[] = {
+		{ "alternate-server", &c->alternates, PLAIN }, { "udp-alternate-server", &c->udp_alternates, 1 << TRANSPORT_UDP },
+		{ "tcp-alternate-server", &c->tcp_alternates, 1 << TRANSPORT_TCP },
+		{ "tls-alternate-server", &c->tls_alternates, SECURE },
+	};
+	bool ok = true;
+
+	s->alternates = calloc(c->alternates.n + c->udp_alternates.n + c->tcp_alternates.n + c->tls_alternates.n + 1,
+			       sizeof(*s->alternates));
+	if (s->alternates == NULL) {
+		config_complain(say, "alternate-server", 0, "no memory");
+		return false;
+	}
+	for (size_t k = 0; k < sizeof(lists) / sizeof(*lists); k++)
+		for (size_t i = 0; i < lists[k].list->n; i++) {
+			struct alternate *a = &s->alternates[s->turn.n_alternates++];
+			if (!parse_alternate(span_str(lists[k].list->v[i]), lists[k].transports, a)) {
+				config_complain(say, lists[k].option, i, "'%s' is not %s", lists[k].list->v[i],
+						lists[k].transports & SECURE ? "address[:port][/name]" : "address[:port]");
+				ok = false;
+			}
+			a->domain = keep(s, a->domain);
+		}
+	s->turn.alternates = s->alternates;
+	s->turn.redirect = c->redirect == 0;
+	return ok;
+}
+
 /* --- peers --- */
 
 static struct ip_range prefix_range(const struct ip_addr *net, uint64_t bits)
@@ -322,6 +375,7 @@ struct turnd_settings *turnd_settings_new(const struct turnd_config *c, const st
 	if (c->learnt != NULL)
 		put_learnt_first(s, c->learnt);
 	ok = set_nonce_keys(s, c, nonce_key, say) && ok;
+	ok = set_alternates(s, c, say) && ok;
 	ok = set_policy(s, c, host, say) && ok;
 	ok = set_discovery(s, c, say) && ok;
 	if (strlen(c->rest_separator) != 1) {
@@ -346,6 +400,7 @@ void turnd_settings_free(struct turnd_settings *s)
 	free(s->allowed);
 	free(s->denied);
 	free(s->services);
+	free(s->alternates);
 	secret_wipe(s, sizeof(*s));
 	free(s);
 }

@@ -1,4 +1,4 @@
-/* covers: turnd/core/turn_server.c turnd/core/allocate.c turnd/core/refresh.c turnd/core/peers.c turnd/core/answer.c turnd/core/discovery.c turnd/core/icmp.c turnd/core/bandwidth.c turnd/core/auth.c turnd/core/long_term.c turnd/core/flow.c turnd/core/allocation.c turnd/core/alloc_table.c turnd/core/client_path.c turnd/core/permission.c turnd/core/peer_policy.c turnd/core/nonce.c common/base/rate_limit.c turnd/core/transactions.c */
+/* covers: turnd/core/turn_server.c turnd/core/allocate.c turnd/core/refresh.c turnd/core/peers.c turnd/core/answer.c turnd/core/discovery.c turnd/core/icmp.c turnd/core/bandwidth.c turnd/core/auth.c turnd/core/long_term.c turnd/core/redirect.c turnd/core/flow.c turnd/core/allocation.c turnd/core/alloc_table.c turnd/core/client_path.c turnd/core/permission.c turnd/core/peer_policy.c turnd/core/nonce.c common/base/rate_limit.c turnd/core/transactions.c */
 
 /* The input is a little program: what four clients, their peers and the clock do, one after the other, through both doors.
  * Requests are signed here, with a nonce that lives, so that the fuzzer need not guess any. */
@@ -172,6 +172,7 @@ static void open_scene(struct scene *s)
 		on_answer, on_open, on_close, on_is_ours, on_ended, on_reserve, on_reserved, on_adopt
 	};
 	static struct turn_user users[2];
+	static struct alternate alternates[2];
 	static struct endpoint own[1];
 	static struct discovery_group discovery[1];
 	static struct ip_addr broadcasts[1];
@@ -185,6 +186,8 @@ static void open_scene(struct scene *s)
 					   SPAN_LIT("password")));
 	broadcasts[0] = ep("5.6.7.255:0").ip;
 	own[0] = ep("9.9.9.9:3478");
+	alternates[0] = (struct alternate){ .at = ep("8.8.8.8:1"), .transports = 1 << TRANSPORT_UDP };
+	alternates[1] = (struct alternate){ .at = ep("8.8.4.4:1"), .transports = 3 };
 	for (unsigned i = 0; i < 4; i++) {
 		struct endpoint at = ep(i & 1 ? "9.9.9.9:3479" : "9.9.9.9:3478");
 		at.ip.b[3] -= (uint8_t)(i >> 1);
@@ -193,7 +196,7 @@ static void open_scene(struct scene *s)
 	*s = (struct scene){
 		.settings = {
 			.realm = SPAN_LIT(REALM), .rest_separator = ':', .secrets = secrets, .n_secrets = 2,
-			.users = users, .n_users = 2, .n_nonce_keys = NONCE_KEYS, .algorithms = ALGORITHMS_ALL, .rest_hashes = 3,
+			.users = users, .n_users = 2, .alternates = alternates, .n_alternates = 2, .n_nonce_keys = NONCE_KEYS, .algorithms = ALGORITHMS_ALL, .rest_hashes = 3,
 			.nonce_lifetime = 600, .lifetime_default = 600, .lifetime_max = 3600,
 			.max_permissions = 6, .max_channels = 4,
 			.rates = { [RATE_REFUSAL] = { 1, 10 }, [RATE_BINDING] = { 5, 5 }, [RATE_BAD_INTEGRITY] = { 1, 3 } },
@@ -434,7 +437,7 @@ static void act_settings(struct scene *s, uint8_t what)
 	case 9: s->settings.policy.n_allowed = 1 - s->settings.policy.n_allowed; break;
 	case 10: quota_limits(s->settings.quota, 1, 2); break;
 	case 11: s->settings.no_auth = !s->settings.no_auth; break;
-	case 12: s->settings.n_users = 2 - s->settings.n_users; break;
+	case 12: s->settings.n_users = 2 - s->settings.n_users, s->settings.redirect = what & 64; break;
 	case 13: s->settings.rfc5766_channel_numbers = true; break;
 	case 14: s->settings.algorithms = 1 + (what >> 4) % ALGORITHMS_ALL; break;
 	case 15: s->settings.credential_max = 600 - s->settings.credential_max; break;

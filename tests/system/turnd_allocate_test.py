@@ -1,11 +1,15 @@
 """What Allocate can ask for beyond a port, and what it is told instead of one, seen from outside."""
+import signal
+import socket
+import struct
+
 from story import *
 from stun import *
 
 SECRET = "a secret for tests"
 PASSWORD = "open sesame"
 COMMON = ("--listening-ip=127.0.0.1", "--allow-loopback-peers", "--realm=example.org", "--min-port=50000", "--max-port=50999")
-RESERVE, ADDITIONAL_ADDRESS_FAMILY, ADDITIONAL_ADDRESS_FAMILY_COTURN = b"\x80", 0x8000, 0x8032
+RESERVE, ADDITIONAL_ADDRESS_FAMILY, ADDITIONAL_ADDRESS_FAMILY_COTURN, ALTERNATE_SERVER = b"\x80", 0x8000, 0x8032, 0x8023
 
 
 def turnd(s, *args, port=3478):
@@ -54,5 +58,47 @@ def old_clients_of_coturn_get_both_families(s):
         assert relays == ["127.0.0.1", "::1"], relays
 
 
+def sent_to(answer, key):
+    """Where a 300 says to go; it is signed."""
+    assert answer.code == 300 and answer.signed_by(key), answer.code
+    value = answer.get(ALTERNATE_SERVER)
+    return socket.inet_ntop(socket.AF_INET6 if value[1] == 2 else socket.AF_INET, value[4:]), struct.unpack(">H", value[2:4])[0]
+
+
+def a_draining_server_sends_new_clients_to_the_next(s):
+    old = turnd(s, "--redirect=draining", "--alternate-server=127.0.0.1:3479", "--drain-timeout=60", "--threads=2")
+    turnd(s, port=3479)
+    staying = alice()
+    assert staying.allocate().cls == SUCCESS
+    old.signal(signal.SIGTERM)
+    wait_until(lambda: old.metric("turnd_draining") == 1, "it drains")
+    for make in (TurnClient, ModernClient):
+        c = make(("127.0.0.1", 3478), "alice", PASSWORD)
+        c.server = sent_to(c.allocate(), c.key)
+        assert c.server == ("127.0.0.1", 3479)
+        c.nonce = None
+        assert c.allocate().cls == SUCCESS
+    assert old.metric('turnd_responses_total{method="allocate",code="300"}') == 2
+    assert staying.refresh(600).cls == SUCCESS and staying.permit("127.0.0.1").cls == SUCCESS
+    assert staying.refresh(0).cls == SUCCESS
+    assert old.wait() == 0          # nobody is left
+
+
+def redirection_spreads_all_clients(s):
+    """coturn's alternate-server: this server sends everybody on, of the families that it knows others for."""
+    s.daemon("turnd", "--allow-loopback-peers", "--realm=example.org", "--listening-ip=127.0.0.1", "--listening-ip=::1",
+             "--alternate-server=127.0.0.1:3479", "--alternate-server=127.0.0.1:3480", "--tcp-alternate-server=192.0.2.1",
+             env={"TURND_USER": f"alice:{PASSWORD}"})
+    went = set()
+    for _ in range(40):
+        c = alice()
+        went.add(sent_to(c.allocate(), c.key))
+    assert went == {("127.0.0.1", 3479), ("127.0.0.1", 3480)}, went
+    c = TurnClient(("::1", 3478), "alice", PASSWORD)
+    assert c.allocate([(REQUESTED_ADDRESS_FAMILY, b"\2\0\0\0")]).cls == SUCCESS
+
+
 tell(a_reserved_port_is_had_by_whichever_worker_is_asked,
-     old_clients_of_coturn_get_both_families)
+     old_clients_of_coturn_get_both_families,
+     a_draining_server_sends_new_clients_to_the_next,
+     redirection_spreads_all_clients)

@@ -1,4 +1,5 @@
 /* allocate.c - Allocate (RFC 8656 section 7), checks in the order of turn-contract section 4. */
+#include "turnd/core/redirect.h"
 #include "turnd/core/server_state.h"
 #include "turnd/wire/stun_attr.h"
 
@@ -173,6 +174,17 @@ static unsigned take_quota(struct allocation *a)
 	return 508;
 }
 
+static unsigned check_redirect(const struct request *r)
+{
+	const struct turn_settings *set = r->s->settings;
+
+	if (!r->s->draining && !set->redirect)
+		return 0;
+	if (redirect_find(set, r->path, r->m->tid) != NULL)
+		return 300;
+	return r->s->draining ? 508 : 0;
+}
+
 static unsigned fill(struct allocation *a, const struct request *r, const struct wish *w)
 {
 	unsigned code;
@@ -181,8 +193,8 @@ static unsigned fill(struct allocation *a, const struct request *r, const struct
 	a->lifetime = w->lifetime;
 	if ((code = take_quota(a)) != 0)
 		return code;
-	if (r->s->draining)
-		return 508;
+	if ((code = check_redirect(r)) != 0)
+		return code;
 	if ((code = open_relays(a, w)) != 0)
 		return code;
 	if (w->parity == RELAY_EVEN_PORT_RESERVE && (code = reserve_next(a)) != 0)

@@ -1,6 +1,7 @@
 /* answer.c - responses: what goes into each, in the order of turn-contract section 4. */
 #include "common/base/reader.h"
 #include "turnd/core/discovery.h"
+#include "turnd/core/redirect.h"
 #include "turnd/wire/stun_attr.h"
 #include "turnd/wire/stun_build.h"
 
@@ -13,6 +14,7 @@ static const uint16_t method_number[METHOD_N] = {
 static const char *reason_of(unsigned code)
 {
 	switch (code) {
+	case 300: return "Try Alternate";
 	case 400: return "Bad Request";
 	case 401: return "Unauthorized";
 	case 403: return "Forbidden";
@@ -104,6 +106,15 @@ static void add_allocation(struct stun_builder *b, const struct request *r, uint
 		stun_add_address_error(b, a->missing_family, a->missing_code);
 }
 
+static void add_alternate(struct stun_builder *b, const struct request *r, const struct alternate *other)
+{
+	bool tls = r->path->transport == TRANSPORT_TLS || r->path->transport == TRANSPORT_DTLS;
+
+	stun_add_address(b, ATTR_ALTERNATE_SERVER, &other->at);
+	if (tls && other->domain.len > 0)
+		stun_add(b, ATTR_ALTERNATE_DOMAIN, other->domain);
+}
+
 static void add_mapping(struct stun_builder *b, const struct request *r)
 {
 	static const uint8_t padding[DISCOVERY_PADDING];
@@ -120,11 +131,16 @@ static void add_mapping(struct stun_builder *b, const struct request *r)
 
 void answer_send(const struct request *r, struct outcome o)
 {
+	const struct alternate *other = o.code == 300 ? redirect_find(r->s->settings, r->path, r->m->tid) : NULL;
 	struct stun_builder b;
 	uint8_t mem[ANSWER_MAX];
 
+	if (o.code == 300 && other == NULL)		/* said before, and gone with a reload since */
+		o.code = 508;
 	begin(&b, mem, r, o.code);
-	if (o.code == 401 || o.code == 438)
+	if (other != NULL)
+		add_alternate(&b, r, other);
+	else if (o.code == 401 || o.code == 438)
 		add_challenge(&b, r);
 	else if (o.code == 0 && r->method == METHOD_BINDING)
 		add_mapping(&b, r);

@@ -48,6 +48,13 @@ struct discovery_group {		/* RFC 5780: two addresses of one family, two ports ea
 };
 
 struct capacity;			/* bandwidth.h: process-wide */
+
+struct alternate {			/* another server, for 300 (Try Alternate) */
+	struct endpoint at;
+	unsigned transports;		/* for clients that came by these: 1 << enum transport */
+	struct span domain;		/* ALTERNATE-DOMAIN: the name in its certificate; empty: none is told */
+};
+
 struct quota;				/* quota.h: process-wide, behind a mutex of its own; checked at Allocate only */
 
 struct turn_settings {
@@ -75,6 +82,9 @@ struct turn_settings {
 	size_t n_discovery;		/* 0: not served */
 	uint64_t max_bps;		/* bytes a second of an allocation, in each direction; 0: no limit */
 	struct capacity *capacity;	/* of all of them; NULL: no limit */
+	const struct alternate *alternates;
+	size_t n_alternates;
+	bool redirect;			/* every Allocate goes there, where one fits; else only while draining */
 	struct quota *quota;		/* NULL: none */
 };
 

@@ -87,7 +87,7 @@ msec_t turn_server_next(const struct turn_server *s);
  * keep what they were granted. False: no memory, and the old ones stay in force. */
 bool turn_server_settings(struct turn_server *s, const struct turn_settings *settings);
 
-void turn_server_drain(struct turn_server *s);		/* no new allocation: 508 (300 once alternates are known) */
+void turn_server_drain(struct turn_server *s);		/* no new allocation: 300 where an alternate is known, else 508 */
 unsigned turn_server_allocations(const struct turn_server *s);
 const struct turn_counters *turn_server_counters(const struct turn_server *s);
 

@@ -4,7 +4,7 @@
 #include "common/base/reader.h"
 #include "turnd/wire/stun_attr.h"
 
-enum { MAX_CHALLENGES = 3, PROTOCOL_UDP = 17, ATTR_ALTERNATE_SERVER = 0x8023 };
+enum { MAX_CHALLENGES = 3, PROTOCOL_UDP = 17 };
 
 void turn_client_init(struct turn_client *c, struct span user, struct span password, bool reliable, msec_t patience)
 {

@@ -127,7 +127,7 @@ static void every_option_of_a_usual_coturn_file_is_known(void **state)
 	static const char *const names[] = {
 		"tls-listening-port", "cert", "pkey", "pkey-pwd", "cipher-list", "no-tls", "no-dtls", "no-tcp-relay",
 		"no-stun", "stun-only", "mobility", "no-multicast-peers", "no-loopback-peers",
-		"userdb", "syslog", "simple-log", "cli-password", "web-admin", "prometheus", "alternate-server", "dh2066", "no-tlsv1",
+		"userdb", "syslog", "simple-log", "cli-password", "web-admin", "prometheus", "dh2066", "no-tlsv1",
 	};
 	(void)state;
 
@@ -251,6 +251,45 @@ static void nonce_secrets_are_two_at_most_the_newest_first(void **state)
 	assert_int_equal(r.verdict, OPTIONS_EXIT_BAD);
 	assert_non_null(strstr(r.said, "more than 2 secrets"));
 	end(&r);
+}
+
+static void alternates_are_for_the_transports_they_are_named_after(void **state)
+{
+	static const struct { const char *at; unsigned transports; const char *domain; } want[] = {
+		{ "192.0.2.1:3478", 3, "" }, { "[2001:db8::1]:3479", 3, "" }, { "192.0.2.2:3478", 1, "" }, { "192.0.2.3:3478", 2, "" },
+		{ "192.0.2.4:5349", 12, "" }, { "[2001:db8::2]:5349", 12, "a.example.org" }, { "192.0.2.5:443", 12, "b-1.example.org" }
+	};
+	static const char *const bad[] = {
+		"alternate-server=example.org", "alternate-server=192.0.2.1:0", "alternate-server=192.0.2.1/a.example.org",
+		"tcp-alternate-server=192.0.2.1:99999", "tls-alternate-server=192.0.2.1/a b", "redirect=never"
+	};
+	struct run r;
+	struct turnd_settings *s = settings(&r, "user=a:b\nalternate-server=192.0.2.1\nalternate-server=[2001:db8::1]:3479\n"
+		"udp-alternate-server=192.0.2.2\ntcp-alternate-server=192.0.2.3\ntls-alternate-server=192.0.2.4\n"
+		"tls-alternate-server=2001:db8::2/a.example.org\ntls-alternate-server=192.0.2.5:443/b-1.example.org\n");
+	(void)state;
+	assert_int_equal(s->turn.n_alternates, sizeof(want) / sizeof(*want));
+	for (size_t i = 0; i < s->turn.n_alternates; i++) {
+		const struct alternate *a = &s->turn.alternates[i];
+		struct endpoint at;
+		assert_true(endpoint_parse(&at, span_str(want[i].at)) && endpoint_equal(&a->at, &at));
+		assert_int_equal(a->transports, want[i].transports);
+		assert_true(span_eq_str(a->domain, want[i].domain));
+	}
+	assert_true(s->turn.redirect);
+	turnd_settings_free(s);
+	end(&r);
+	s = settings(&r, "user=a:b\nredirect=draining\n");
+	assert_false(s->turn.redirect);
+	turnd_settings_free(s);
+	end(&r);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+		char lines[128];
+		snprintf(lines, sizeof(lines), "user=a:b\n%s\n", bad[i]);
+		start(&r, lines);
+		assert_int_equal(r.verdict, OPTIONS_EXIT_BAD);
+		end(&r);
+	}
 }
 
 static void algorithms_and_limits_of_credentials_are_as_configured(void **state)
@@ -459,6 +498,7 @@ int main(void)
 		cmocka_unit_test(users_have_the_key_of_the_rfc),
 		cmocka_unit_test(secrets_come_from_options_and_from_a_file),
 		cmocka_unit_test(nonce_secrets_are_two_at_most_the_newest_first),
+		cmocka_unit_test(alternates_are_for_the_transports_they_are_named_after),
 		cmocka_unit_test(algorithms_and_limits_of_credentials_are_as_configured),
 		cmocka_unit_test(learnt_secrets_stand_first_and_all_are_at_most_eight),
 		cmocka_unit_test(redis_is_as_good_as_a_secret_and_no_peer),
