@@ -13,7 +13,9 @@ import {Signaling} from './signaling.js';
 
 const FULL_TRIES_MS = 6000;     // a reload asks for a seat before its old self has left it
 const FULL_PAUSE_MS = 400;
+const OFFER_PATIENCE_MS = 4000;
 
+const BYE = JSON.stringify({type: 'bye'});
 const pause = (ms) => new Promise((done) => { setTimeout(done, ms); });
 
 export class Call {
@@ -25,6 +27,7 @@ export class Call {
   #early = [];                  // messages before the peer connection exists
   #outgoing = Promise.resolve();
   #loopback = null;
+  #unanswered = 0;              // timer: nobody has offered yet
   #over = false;
 
   constructor(room, pageParams, view) {
@@ -62,7 +65,9 @@ export class Call {
     }
     this.#stream = stream;
     this.#iceServers = onlyTransport(iceServers, p.ice_server_transports);
-    this.#newPeer(p.is_initiator === 'true', [...p.messages, ...this.#early.splice(0)]);
+    const messages = [...p.messages, ...this.#early.splice(0)].map(parse).filter(Boolean);
+    const left = messages.findLastIndex((m) => m.type === 'bye');   // what came before it was meant for another call
+    this.#newPeer(p.is_initiator === 'true' || left >= 0, messages.slice(left + 1));
   }
 
   mute(kind, off) {
@@ -79,6 +84,7 @@ export class Call {
       return;
     }
     this.#over = true;
+    clearInterval(this.#unanswered);
     sessionStorage.removeItem('seat');
     this.#loopback?.close();
     this.#peer?.close();
@@ -90,7 +96,7 @@ export class Call {
     if (!closing) {       // a closing page has no later
       await left.catch(() => {});
     }
-    this.#signaling.send(JSON.stringify({type: 'bye'})).catch(() => {});
+    this.#signaling.send(BYE).catch(() => {});
     this.#signaling.close();
   }
 
@@ -140,12 +146,15 @@ export class Call {
       },
     });
     this.view.waiting(this.#params.room_link);
+    clearInterval(this.#unanswered);
     if (initiator) {
       peer.offer();
+    } else {
+      // The other side may have missed that our old self left, or have offered to it: a bye makes it offer anew.
+      this.#unanswered = setInterval(() => this.#signaling.send(BYE).catch(() => {}), OFFER_PATIENCE_MS);
     }
     // AppRTC's clients post in parallel: the description may come behind its candidates.
-    const parsed = messages.map(parse).filter(Boolean);
-    for (const m of parsed.sort((a, b) => isDescription(b) - isDescription(a))) {
+    for (const m of messages.sort((a, b) => isDescription(b) - isDescription(a))) {
       this.#handle(m);
     }
   }
@@ -166,6 +175,7 @@ export class Call {
       this.view.showRemote(null);
       this.#newPeer(true, []);
     } else {
+      clearInterval(this.#unanswered);
       this.#peer.receive(m);
     }
   }
