@@ -16,7 +16,7 @@ struct turnd_config {
 	/* where */
 	struct string_list listening_ip, relay_ip, external_ip;
 	uint16_t listening_port, alt_listening_port, min_port, max_port;
-	bool no_udp, no_tcp, rfc5780;
+	bool no_udp, no_tcp, rfc5780, mobility;
 	unsigned threads;		/* 0: one for each processor we may use */
 	size_t sock_buf_size;		/* bytes; 0: turnd's choice */
 	/* who */

@@ -361,7 +361,7 @@ struct turnd_settings *turnd_settings_new(const struct turnd_config *c, const st
 	s->turn = (struct turn_settings){
 		.fingerprint = c->fingerprint, .software_attribute = c->software_attribute, .secure_stun = c->secure_stun,
 		.include_reason_string = c->include_reason_string, .rfc5766_channel_numbers = c->rfc5766_channel_numbers,
-		.no_auth = c->no_auth, .rest_separator = c->rest_separator[0], .strict_expiry = c->strict_expiry,
+		.no_auth = c->no_auth, .mobility = c->mobility, .rest_separator = c->rest_separator[0], .strict_expiry = c->strict_expiry,
 		.rest_hashes = 1u + (unsigned)c->rest_hash,
 		.algorithms = 1u + (unsigned)c->password_algorithms, .credential_max = (uint32_t)(c->credential_max_lifetime / 1000),
 		.nonce_lifetime = (uint32_t)(c->stale_nonce / 1000), .lifetime_default = 600,

@@ -1,4 +1,4 @@
-/* covers: turnd/core/turn_server.c turnd/core/allocate.c turnd/core/refresh.c turnd/core/peers.c turnd/core/answer.c turnd/core/discovery.c turnd/core/icmp.c turnd/core/bandwidth.c turnd/core/auth.c turnd/core/long_term.c turnd/core/redirect.c turnd/core/flow.c turnd/core/allocation.c turnd/core/alloc_table.c turnd/core/client_path.c turnd/core/permission.c turnd/core/peer_policy.c turnd/core/nonce.c common/base/rate_limit.c turnd/core/transactions.c */
+/* covers: turnd/core/turn_server.c turnd/core/allocate.c turnd/core/refresh.c turnd/core/peers.c turnd/core/answer.c turnd/core/discovery.c turnd/core/icmp.c turnd/core/mobility.c turnd/core/bandwidth.c turnd/core/auth.c turnd/core/long_term.c turnd/core/redirect.c turnd/core/flow.c turnd/core/allocation.c turnd/core/alloc_table.c turnd/core/client_path.c turnd/core/permission.c turnd/core/peer_policy.c turnd/core/nonce.c common/base/rate_limit.c turnd/core/transactions.c */
 
 /* The input is a little program: what four clients, their peers and the clock do, one after the other, through both doors.
  * Requests are signed here, with a nonce that lives, so that the fuzzer need not guess any. */
@@ -39,6 +39,7 @@ static struct scene {
 	uint8_t message[MESSAGE_MAX], last[MESSAGE_MAX];
 	size_t last_len;
 	uint8_t tid;
+	uint8_t ticket[16];
 } scene;
 
 static void require(bool ok)
@@ -75,6 +76,9 @@ static void on_answer(void *shell, const struct client_path *to, struct span mes
 	require(is_client(s, to));
 	require(stun_parse(&m, message) == STUN_OK);
 	require(m.cls == STUN_SUCCESS || m.cls == STUN_ERROR || (m.cls == STUN_INDICATION && m.method == STUN_DATA));
+	struct span ticket;
+	if (stun_find(&m, ATTR_MOBILITY_TICKET, &ticket))
+		memcpy(s->ticket, ticket.p, sizeof(s->ticket));
 	s->answers++;
 }
 
@@ -358,6 +362,8 @@ static void act_request(struct reader *r, struct scene *s, const struct client_p
 	stun_begin(&b, s->message, sizeof(s->message), method, method == STUN_SEND ? STUN_INDICATION : STUN_REQUEST, tid);
 	if (method == STUN_ALLOCATE && !(what & 8))
 		stun_add_u32(&b, ATTR_REQUESTED_TRANSPORT, 17u << 24);
+	if (method == STUN_REFRESH && (what & 8))
+		stun_add(&b, ATTR_MOBILITY_TICKET, span_of(s->ticket, sizeof(s->ticket)));
 	for (unsigned n = what >> 5; n > 0; n--)
 		add_attr(r, s, &b);
 	if (method == STUN_SEND)
@@ -418,6 +424,8 @@ static void act_settings(struct scene *s, uint8_t what)
 	capacity = (struct capacity){ .bytes_per_second = 30 };
 	denied[0] = (struct ip_range){ ep("5.6.7.8:0").ip, ep("5.6.7.9:0").ip };
 	s->settings.policy.denied = s->settings.policy.allowed = denied;
+	if (what & 0x10)
+		s->settings.mobility = !s->settings.mobility;
 	if (what & 0x80)
 		s->settings.max_bps = 20 - s->settings.max_bps;
 	if (what & 0x20)
@@ -472,7 +480,7 @@ static void act(struct reader *r, struct scene *s)
 	case 12: act_time(s, read_u16(r) % 5000); break;
 	case 13: act_settings(s, read_u8(r)); break;
 	case 14: act_icmp(r, s); break;
-	default: act_time(s, 0); break;
+	default: turn_server_client_gone(s->server, &s->clients[3], s->now); break;	/* its stream */
 	}
 }
 

@@ -209,6 +209,13 @@ static void on_ended(void *shell, const struct allocation_record *r)
 	snprintf(w->record_user, sizeof(w->record_user), "%.*s", SPAN_ARG(r->user));
 }
 
+static void on_path_left(void *shell, const struct client_path *path)
+{
+	struct world *w = shell;
+	w->n_left++;
+	w->left = *path;
+}
+
 /* --- the world ---------------------------------------------------------------------------------------------------- */
 
 static struct turn_user static_users[2];
@@ -253,7 +260,7 @@ bool world_start(struct world *w)
 {
 	static const struct turn_shell shell = {
 		.answer = on_answer, .relay_open = on_relay_open, .relay_close = on_relay_close,
-		.relay_is_ours = on_relay_is_ours, .allocation_ended = on_ended, .relay_reserve = on_relay_reserve,
+		.relay_is_ours = on_relay_is_ours, .allocation_ended = on_ended, .path_left = on_path_left, .relay_reserve = on_relay_reserve,
 		.relay_reserved = on_relay_reserved, .relay_adopt = on_relay_adopt,
 	};
 	if (w->server == NULL)

@@ -71,6 +71,8 @@ struct world {
 	struct heard peer_heard[64];
 	unsigned n_peer_heard;
 	struct client_path answered;	/* where the last answer left from and went to */
+	unsigned n_left;		/* paths that an allocation moved away from */
+	struct client_path left;	/* the last of them */
 	enum turn_drop last_drop;	/* of the data door; DROP_NONE if the last packet was not dropped there */
 	unsigned ended;			/* end-of-allocation records */
 	struct allocation_record record;	/* the last; its pointers are gone */

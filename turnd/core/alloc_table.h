@@ -1,4 +1,4 @@
-/* alloc_table.h - 5-tuple -> allocation. Owns them.
+/* alloc_table.h - 5-tuple -> allocation; ticket -> allocation. Owns them.
  *
  * Owner: embedded in its turn_server.   Thread: that server's.
  */
@@ -11,7 +11,7 @@
 struct allocation;
 
 struct alloc_table {
-	struct map by_path;
+	struct map by_path, by_old_path, by_ticket;
 };
 
 void alloc_table_init(struct alloc_table *t);	/* allocates nothing, cannot fail */
@@ -21,6 +21,14 @@ struct allocation *alloc_table_find(const struct alloc_table *t, const struct cl
 bool alloc_table_add(struct alloc_table *t, struct allocation *a);	/* false: no memory; not owned then */
 void alloc_table_take(struct alloc_table *t, struct allocation *a);	/* out of the table: the caller's now */
 void alloc_table_each(struct alloc_table *t, void (*fn)(struct allocation *a, void *ctx), void *ctx);	/* may take a */
+
+/* --- of those that have a struct mobility, for mobility.c ----------------------------------------------------------- */
+struct allocation *alloc_table_find_ticket(const struct alloc_table *t, struct span ticket);
+bool alloc_table_add_ticket(struct alloc_table *t, struct allocation *a);	/* false: no memory, and never if it took one just now */
+void alloc_table_take_ticket(struct alloc_table *t, struct allocation *a);
+bool alloc_table_keep_old(struct alloc_table *t, struct allocation *a);		/* old_path leads to it too; false: no memory */
+void alloc_table_drop_old(struct alloc_table *t, struct allocation *a);
+void alloc_table_change_path(struct alloc_table *t, struct allocation *a, const struct client_path *to);
 
 static inline unsigned alloc_table_count(const struct alloc_table *t)
 {

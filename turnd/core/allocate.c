@@ -1,4 +1,5 @@
 /* allocate.c - Allocate (RFC 8656 section 7), checks in the order of turn-contract section 4. */
+#include "turnd/core/mobility.h"
 #include "turnd/core/redirect.h"
 #include "turnd/core/server_state.h"
 #include "turnd/wire/stun_attr.h"
@@ -10,6 +11,7 @@ struct wish {			/* what an Allocate asks for */
 	bool family[RELAYS];
 	enum relay_parity parity;
 	const uint8_t *token;		/* RESERVATION-TOKEN, or NULL */
+	bool mobile;
 	uint32_t lifetime;
 };
 
@@ -83,13 +85,14 @@ static unsigned check_families(const struct request *r, struct wish *w)
 	return 0;
 }
 
-static unsigned check_mobility(const struct request *r)
+static unsigned check_mobility(const struct request *r, struct wish *w)
 {
 	struct span ticket;
 
 	if (!stun_find(r->m, ATTR_MOBILITY_TICKET, &ticket))
 		return 0;
-	return ticket.len > 0 ? 400 : 405;
+	w->mobile = true;
+	return ticket.len > 0 ? 400 : r->s->settings->mobility ? 0 : 405;
 }
 
 static unsigned read_wish(const struct request *r, struct wish *w)
@@ -98,7 +101,7 @@ static unsigned read_wish(const struct request *r, struct wish *w)
 
 	*w = (struct wish){ .lifetime = 0 };
 	if ((code = check_transport(r)) != 0 || (code = check_port(r, w)) != 0 ||
-	    (code = check_families(r, w)) != 0 || (code = check_mobility(r)) != 0)
+	    (code = check_families(r, w)) != 0 || (code = check_mobility(r, w)) != 0)
 		return code;
 	return request_lifetime(r, false, &w->lifetime) ? 0 : 400;
 }
@@ -199,6 +202,8 @@ static unsigned fill(struct allocation *a, const struct request *r, const struct
 		return code;
 	if (w->parity == RELAY_EVEN_PORT_RESERVE && (code = reserve_next(a)) != 0)
 		return code;
+	if (w->mobile && !mobility_begin(a))
+		return 508;
 	return alloc_table_add(&r->s->allocations, a) ? 0 : 508;
 }
 

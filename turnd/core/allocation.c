@@ -1,6 +1,7 @@
 #include "turnd/core/allocation.h"
 
 #include "common/base/random.h"
+#include "turnd/core/mobility.h"
 #include "turnd/core/server_state.h"
 
 #include <stdlib.h>
@@ -30,7 +31,7 @@ static void on_timer(struct wheel_timer *t)
 	if (allocation_has_relay(a))
 		set_timer(a);
 	else
-		allocation_end(a, TURN_END_EXPIRED, now);
+		allocation_end(a, allocation_client(a) != NULL ? TURN_END_EXPIRED : TURN_END_CLIENT_GONE, now);
 }
 
 struct allocation *allocation_new(struct turn_server *s, const struct client_path *path, const struct identity *who,
@@ -80,6 +81,7 @@ void allocation_extend(struct allocation *a, unsigned place, uint32_t lifetime, 
 void allocation_free(struct allocation *a)
 {
 	wheel_clear(&a->server->wheel, &a->timer);
+	mobility_end(a);
 	allocation_close_relay(a, RELAY_IPV4);
 	allocation_close_relay(a, RELAY_IPV6);
 	if (a->quota_user != NULL)
@@ -99,6 +101,8 @@ void allocation_end(struct allocation *a, enum turn_end why, msec_t now)
 {
 	struct turn_server *s = a->server;
 
+	if (why != TURN_END_SHUTDOWN)
+		mobility_settle(a);
 	alloc_table_take(&s->allocations, a);
 	count_add(&s->counters.allocations_current[a->path.transport], (uint64_t)-1);
 	count_add(&s->counters.allocations_ended[why], 1);

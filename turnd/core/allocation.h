@@ -39,6 +39,7 @@ struct allocation {
 	uint32_t lifetime;		/* seconds, as granted then */
 	uint8_t missing_family;		/* ADDRESS-ERROR-CODE of a dual allocation: 4, 6, or 0 for none */
 	uint16_t missing_code;
+	struct mobility *mobility;	/* mobility.h; owned; NULL: it stays where it is */
 	bool reserved;			/* it has reserved the port behind its own: token */
 	uint8_t token[RELAY_TOKEN];
 	uint64_t packets_in, bytes_in, packets_out, bytes_out;	/* relayed payload from and to the client */

@@ -1,6 +1,7 @@
 /* answer.c - responses: what goes into each, in the order of turn-contract section 4. */
 #include "common/base/reader.h"
 #include "turnd/core/discovery.h"
+#include "turnd/core/mobility.h"
 #include "turnd/core/redirect.h"
 #include "turnd/wire/stun_attr.h"
 #include "turnd/wire/stun_build.h"
@@ -90,6 +91,12 @@ static void add_challenge(struct stun_builder *b, const struct request *r)
 		stun_add(b, ATTR_PASSWORD_ALGORITHMS, span_of(algorithms, password_algorithms_write(set->algorithms, algorithms)));
 }
 
+static void add_ticket(struct stun_builder *b, const struct request *r)
+{
+	if (r->allocation != NULL && r->allocation->mobility != NULL && request_has(r, ATTR_MOBILITY_TICKET))
+		stun_add(b, ATTR_MOBILITY_TICKET, span_of(r->allocation->mobility->ticket, TICKET_SIZE));
+}
+
 static void add_allocation(struct stun_builder *b, const struct request *r, uint32_t lifetime)
 {
 	const struct allocation *a = r->allocation;
@@ -102,6 +109,7 @@ static void add_allocation(struct stun_builder *b, const struct request *r, uint
 	stun_add_u32(b, ATTR_LIFETIME, lifetime);
 	if (a->reserved)
 		stun_add(b, ATTR_RESERVATION_TOKEN, span_of(a->token, sizeof(a->token)));
+	add_ticket(b, r);
 	if (a->missing_family != 0)
 		stun_add_address_error(b, a->missing_family, a->missing_code);
 }
@@ -129,6 +137,12 @@ static void add_mapping(struct stun_builder *b, const struct request *r)
 		stun_add(b, ATTR_PADDING, span_of(padding, sizeof(padding)));
 }
 
+static void add_refreshed(struct stun_builder *b, const struct request *r, uint32_t lifetime)
+{
+	stun_add_u32(b, ATTR_LIFETIME, lifetime);
+	add_ticket(b, r);
+}
+
 void answer_send(const struct request *r, struct outcome o)
 {
 	const struct alternate *other = o.code == 300 ? redirect_find(r->s->settings, r->path, r->m->tid) : NULL;
@@ -147,7 +161,7 @@ void answer_send(const struct request *r, struct outcome o)
 	else if (o.code == 0 && r->method == METHOD_ALLOCATE)
 		add_allocation(&b, r, o.lifetime);
 	else if (o.code == 0 && r->method == METHOD_REFRESH)
-		stun_add_u32(&b, ATTR_LIFETIME, o.lifetime);
+		add_refreshed(&b, r, o.lifetime);
 	finish(&b, r, o.code);
 }
 

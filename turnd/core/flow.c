@@ -2,6 +2,7 @@
 
 #include "common/base/random.h"
 #include "common/base/reader.h"
+#include "turnd/core/mobility.h"
 #include "turnd/core/server_state.h"
 #include "turnd/wire/channel_data.h"
 #include "turnd/wire/stun_attr.h"
@@ -38,6 +39,8 @@ static struct allocation *find_allocation(struct door *d, const struct client_pa
 {
 	if (d->last == NULL || !path_equal(&d->last->path, path))
 		d->last = alloc_table_find(&d->s->allocations, path);
+	if (d->last != NULL && d->last->mobility != NULL)
+		mobility_heard(d->last, path);
 	return d->last;
 }
 
@@ -181,6 +184,7 @@ static bool fits(const struct client_path *path, const struct flow_verdict *v, s
 static void from_peer(struct door *d, const struct flow_packet *in, struct flow_verdict *v)
 {
 	struct allocation *a = in->allocation;
+	const struct client_path *client = allocation_client(a);
 	const struct channel *channel;
 
 	d->tally.packets[LEG_PEER][DIR_IN]++;
@@ -189,14 +193,18 @@ static void from_peer(struct door *d, const struct flow_packet *in, struct flow_
 		drop(v, DROP_NO_PERMISSION);
 		return;
 	}
+	if (client == NULL) {
+		drop(v, DROP_NO_ALLOCATION);
+		return;
+	}
 	channel = channel_find_peer(&a->channels, &in->peer, d->now);
 	if (channel == NULL) {
 		head_data(v, &in->peer, in->data.len);
 	} else {
 		head_channel(v, channel->number, in->data.len);
-		v->tail = is_stream(&a->path) ? (uint8_t)(-in->data.len & 3) : 0;
+		v->tail = is_stream(client) ? (uint8_t)(-in->data.len & 3) : 0;
 	}
-	if (!fits(&a->path, v, in->data.len)) {
+	if (!fits(client, v, in->data.len)) {
 		drop(v, DROP_TOO_LONG);
 		return;
 	}
@@ -206,7 +214,7 @@ static void from_peer(struct door *d, const struct flow_packet *in, struct flow_
 	}
 	v->action = FLOW_TO_CLIENT;
 	v->payload = in->data;
-	v->path = &a->path;
+	v->path = client;
 	a->packets_out++;
 	a->bytes_out += in->data.len;
 	d->tally.packets[LEG_CLIENT][DIR_OUT]++;

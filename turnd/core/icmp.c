@@ -1,6 +1,7 @@
 /* icmp.c - ICMP errors become Data indications with an ICMP attribute (RFC 8656 sections 11.5 and 18.13). */
 #include "common/base/random.h"
 #include "common/base/reader.h"
+#include "turnd/core/mobility.h"
 #include "turnd/core/server_state.h"
 #include "turnd/wire/stun_attr.h"
 #include "turnd/wire/stun_build.h"
@@ -46,14 +47,14 @@ static void tell(struct turn_server *s, const struct allocation *a, const struct
 	message = stun_end(&b);
 	count_add(&s->counters.packets[LEG_CLIENT][DIR_OUT], 1);
 	count_add(&s->counters.bytes[LEG_CLIENT][DIR_OUT], message.len);
-	s->shell.answer(s->shell_ctx, &a->path, message);
+	s->shell.answer(s->shell_ctx, allocation_client(a), message);
 }
 
 void turn_server_icmp(struct turn_server *s, struct allocation *a, const struct icmp_error *e, msec_t now)
 {
 	enum turn_drop why = DROP_NONE;
 
-	if (!is_told(e))
+	if (!is_told(e) || allocation_client(a) == NULL)
 		return;
 	if (!perm_allows(&a->permissions, &e->peer.ip, now))
 		why = DROP_NO_PERMISSION;

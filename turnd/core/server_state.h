@@ -24,6 +24,7 @@ struct turn_server {
 	struct rate_limit rates;
 	struct turn_counters counters;
 	struct capacity_lease capacity;
+	uint8_t number;			/* of its worker, in tickets */
 	bool draining;
 };
 

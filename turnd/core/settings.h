@@ -60,6 +60,7 @@ struct quota;				/* quota.h: process-wide, behind a mutex of its own; checked at
 struct turn_settings {
 	struct span realm;
 	bool fingerprint, software_attribute, secure_stun, include_reason_string;
+	bool mobility;			/* RFC 8016 */
 	bool rfc5766_channel_numbers;	/* channel numbers up to 0x7FFF */
 	bool no_auth;			/* loopback tests and yes-open-relay only */
 	char rest_separator;		/* ':' */

@@ -1,6 +1,7 @@
 #include "turnd/core/turn_server.h"
 
 #include "turnd/core/discovery.h"
+#include "turnd/core/mobility.h"
 #include "turnd/wire/stun_attr.h"
 
 #include <stdlib.h>
@@ -219,6 +220,8 @@ static void handle_authenticated(struct request *r)
 			answer_send(r, *before);
 		return;
 	}
+	if (r->allocation != NULL)
+		mobility_heard(r->allocation, r->path);
 	o = run_method(r);
 	transactions_add(&s->transactions, key, o, r->now);
 	if (!s->settings->no_auth)
@@ -275,7 +278,12 @@ void turn_server_message(struct turn_server *s, const struct client_path *path, 
 static struct allocation *allocation_of_stream(const struct turn_server *s, const struct client_path *path)
 {
 	struct allocation *a = alloc_table_find(&s->allocations, path);
-	return a != NULL && a->path.socket == path->socket ? a : NULL;
+	const struct client_path *own;
+
+	if (a == NULL)
+		return NULL;
+	own = path_equal(&a->path, path) ? &a->path : &a->mobility->old_path;
+	return own->socket == path->socket ? a : NULL;
 }
 
 bool turn_server_has_client(const struct turn_server *s, const struct client_path *path)
@@ -287,7 +295,7 @@ void turn_server_client_gone(struct turn_server *s, const struct client_path *pa
 {
 	struct allocation *a = allocation_of_stream(s, path);
 
-	if (a != NULL)
+	if (a != NULL && !mobility_path_lost(a, path, now))
 		allocation_end(a, TURN_END_CLIENT_GONE, now);
 }
 

@@ -55,6 +55,8 @@ struct turn_shell {
 	/* As relay_open, but on the port that was reserved; with RELAY_NO_CAPACITY if it is not (any more). */
 	enum relay_result (*relay_adopt)(void *shell, struct allocation *owner, const uint8_t token[RELAY_TOKEN],
 					 struct span user, struct relay *out);
+	/* An allocation is not reached by this path any more: it moved to another one (RFC 8016). May be NULL. */
+	void (*path_left)(void *shell, const struct client_path *path);
 };
 
 struct turn_server *turn_server_new(const struct turn_settings *settings, const struct turn_shell *shell, void *shell_ctx,
@@ -65,7 +67,8 @@ void turn_server_free(struct turn_server *s);			/* ends every allocation (TURN_E
 void turn_server_message(struct turn_server *s, const struct client_path *path, struct span message,
 			 msec_t now, int64_t unix_now);
 
-/* A stream: has its client an allocation? It has ended: so does what it held, and nothing of it is asked for any more. */
+/* A stream: has its client an allocation? It has ended: so does what it held, unless that may move to another path, and
+ * nothing is sent to it any more. */
 bool turn_server_has_client(const struct turn_server *s, const struct client_path *path);
 void turn_server_client_gone(struct turn_server *s, const struct client_path *path, msec_t now);
 

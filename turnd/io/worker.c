@@ -107,8 +107,16 @@ static enum relay_result relay_adopt(void *shell, struct allocation *owner, cons
 	return relay_sockets_adopt(&w->relays, owner, token, user, uv_now(&w->loop), out);
 }
 
+static void path_left(void *shell, const struct client_path *path)
+{
+	struct worker *w = shell;
+	if (path->transport != TRANSPORT_UDP)
+		path_tcp_allocation_ended(&w->streams, path);
+}
+
 static const struct turn_shell shell_ops = {
-	answer, relay_open, relay_close, relay_is_ours, allocation_ended, relay_reserve, relay_reserved, relay_adopt
+	answer, relay_open, relay_close, relay_is_ours, allocation_ended, relay_reserve, relay_reserved, relay_adopt,
+	path_left
 };
 
 /* --- time -------------------------------------------------------------------------------------------------------- */

@@ -126,7 +126,7 @@ static void every_option_of_a_usual_coturn_file_is_known(void **state)
 {
 	static const char *const names[] = {
 		"tls-listening-port", "cert", "pkey", "pkey-pwd", "cipher-list", "no-tls", "no-dtls", "no-tcp-relay",
-		"no-stun", "stun-only", "mobility", "no-multicast-peers", "no-loopback-peers",
+		"no-stun", "stun-only", "no-multicast-peers", "no-loopback-peers",
 		"userdb", "syslog", "simple-log", "cli-password", "web-admin", "prometheus", "dh2066", "no-tlsv1",
 	};
 	(void)state;
