@@ -19,7 +19,7 @@ const struct option roomd_options[] = {
 	{ .name = "public-url", .kind = OPT_STRINGS, .offset = FIELD(site.public_url), .def = "http://localhost:8080",
 	  .help = "base of all links: the one that a request named, else the first" },
 	{ .name = "redis", .kind = OPT_STRING, .offset = FIELD(redis),
-	  .help = "unix:///path or redis://[user:password@]host[:port]: rooms and the fleet; without it rooms live in this process" },
+	  .help = "unix:///path or redis[s]://[user:password@]host[:port]: rooms and the fleet; without it rooms live in this process" },
 	{ .name = "signal-server", .kind = OPT_STRINGS, .offset = FIELD(site.signal_server), .def = "ws://localhost:8089",
 	  .help = "where clients find signald, and behind a blank, if it is another place, where roomd does: "
 		  "\"wss://signal.example.org http://10.0.0.2:8089\"" },

@@ -33,7 +33,7 @@ const struct option signald_options[] = {
 	  "of these from one IPv4 address or IPv6 /64; 0: no limit"),
 	OPTION_GROUP("The fleet"),
 	ROW("redis", OPT_STRING, redis, NULL, NULL, NULL,
-	  "unix:///path or redis://[user:password@]host[:port]: roomd finds this server there"),
+	  "unix:///path or redis[s]://[user:password@]host[:port]: roomd finds this server there"),
 	ROW("zone", OPT_STRING, zone, NULL, NULL, NULL,
 	  "rooms of a roomd with the same zone come here first"),
 	ROW("internal-url", OPT_STRING, internal_url, NULL, NULL, NULL,

@@ -107,7 +107,7 @@ static void on_handle_closed(uv_handle_t *h)
 static void on_closed(void *owner, enum stream_end end)
 {
 	struct redis_conn *c = owner;
-	int error = stream_error(c->stream);
+	const char *why = stream_why(c->stream);
 	bool was_up = c->state == UP || (c->state == CLOSING && c->was_up);
 
 	c->stream = NULL;
@@ -117,7 +117,7 @@ static void on_closed(void *owner, enum stream_end end)
 	}
 	c->open--;
 	if (c->state != CLOSING)
-		set_trouble(c, HEALTH_LOST, span_str(error != 0 ? uv_strerror(error) : end == STREAM_END_PEER ?
+		set_trouble(c, HEALTH_LOST, span_str(why[0] != 0 ? why : end == STREAM_END_PEER ?
 						     "the server closed the connection" : "no connection"));
 	if (was_up && uv_now(c->loop) - c->up_since >= c->timing.backoff_max)
 		c->backoff = c->timing.backoff_min;
@@ -208,13 +208,23 @@ static const struct stream_handler stream_handler = {
 	.connected = on_connected, .data = on_data, .closed = on_closed,
 };
 
+static struct stream *dial(struct redis_conn *c)
+{
+	const struct redis_node *n = &c->node;
+
+	if (n->path[0] != 0)
+		return stream_connect_unix(c->loop, n->path, &stream_handler, c);
+	if (n->trust != NULL)
+		return stream_connect_host_tls(c->loop, n->host, n->port, n->trust, &stream_handler, c);
+	return stream_connect_host(c->loop, n->host, n->port, &stream_handler, c);
+}
+
 static void connect_now(struct redis_conn *c)
 {
 	resp_reader_close(&c->reader);
 	buf_reset(&c->out);
 	if (resp_reader_init(&c->reader) == 0)
-		c->stream = c->node.path[0] != 0 ? stream_connect_unix(c->loop, c->node.path, &stream_handler, c) :
-			stream_connect_host(c->loop, c->node.host, c->node.port, &stream_handler, c);
+		c->stream = dial(c);
 	if (c->stream == NULL) {
 		set_trouble(c, HEALTH_LOST, SPAN_LIT("no memory to connect"));
 		reconnect_later(c);

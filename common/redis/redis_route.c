@@ -4,15 +4,30 @@
 #include <stdlib.h>
 
 #include "common/crypto/digest.h"
+#include "common/crypto/tls_client.h"
 #include "common/redis/redis_link.h"
 
 /* A fixed route: one node, whatever the partition. Sentinel and Cluster will choose the link here. */
 struct redis_route {
 	uv_loop_t *loop;
 	struct redis_link *link;
+	struct tls_client *trust;	/* NULL: plain */
 	void (*done)(void *ctx);
 	void *done_ctx;
 };
+
+static bool load_trust(struct redis_route *r, struct redis_node *node, char why[160])
+{
+	const struct tls_client_options o = { .ca_file = node->ca[0] != 0 ? node->ca : NULL };
+	char text[TLS_FILE_WHY];
+
+	if (!node->tls)
+		return true;
+	node->trust = r->trust = tls_client_new(&o, text);
+	if (r->trust == NULL)
+		snprintf(why, 160, "%.159s", text);
+	return r->trust != NULL;
+}
 
 struct redis_route *redis_route_new(uv_loop_t *loop, const char *url, const struct redis_timing *timing,
 				    void (*state)(void *owner, bool up), void *owner, char why[160])
@@ -22,16 +37,18 @@ struct redis_route *redis_route_new(uv_loop_t *loop, const char *url, const stru
 
 	if (!redis_url_parse(span_str(url), &node, why))
 		return NULL;
+	snprintf(why, 160, "no memory");
 	r = calloc(1, sizeof(*r));
-	if (r != NULL) {
+	if (r != NULL && load_trust(r, &node, why)) {
 		r->loop = loop;
 		r->link = redis_link_new(loop, &node, timing, state, owner);
 	}
 	secret_wipe(&node, sizeof(node));
 	if (r != NULL && r->link != NULL)
 		return r;
+	if (r != NULL)
+		tls_client_free(r->trust);
 	free(r);
-	snprintf(why, 160, "no memory");
 	return NULL;
 }
 
@@ -78,6 +95,7 @@ static void on_stopped(void *ctx)
 	void (*done)(void *) = r->done;
 	void *done_ctx = r->done_ctx;
 
+	tls_client_free(r->trust);
 	free(r);
 	done(done_ctx);
 }

@@ -1,6 +1,6 @@
 /* redis_route.h - the only way in to Redis: every command names its partition.
  *
- * Kinds of route: fixed (see redis_url.h); rediss://, redis-sentinel:// and redis-cluster:// are recognised and refused
+ * Kinds of route: fixed (see redis_url.h), with TLS too; redis-sentinel:// and redis-cluster:// are recognised and refused
  * with a sentence until they exist.
  *
  * A reply comes exactly once for each command, in order within a partition, never from inside redis_command():
@@ -22,7 +22,7 @@ struct redis_route;
 
 enum { REDIS_ANY_PARTITION = 0 };	/* for keys without a partition tag */
 
-/* NULL with a sentence in why[]: what is wrong with the URL and what would be right. The password never appears in it.
+/* NULL with a sentence in why[]: what is wrong with the URL or its ca, and what would be right. The password never appears in it.
  * Connecting starts at once and never blocks; `state` (may be NULL) tells of up and down. */
 struct redis_route *redis_route_new(uv_loop_t *loop, const char *url, const struct redis_timing *timing,
 				    void (*state)(void *owner, bool up), void *owner, char why[160]);

@@ -7,7 +7,7 @@
 
 enum { WHY = 160, DEFAULT_PORT = 6379, DB_MAX = 65535 };
 
-#define FORMS "use unix:///path/to/socket or redis://[user:password@]host[:port][/db]"
+#define FORMS "use unix:///path/to/socket or redis[s]://[user:password@]host[:port][/db]"
 
 static bool refuse(char why[WHY], const char *sentence)
 {
@@ -98,9 +98,15 @@ static bool parse_host_port(struct redis_node *n, struct span s, char why[WHY])
 
 static bool parse_tcp(struct redis_node *n, struct span s, char why[WHY])
 {
-	struct span db = s, authority = text_cut(&db, '/');
+	struct span query = s, db = text_cut(&query, '?'), authority = text_cut(&db, '/');
 	uint64_t number = 0;
 
+	if (n->tls && text_has_prefix(query, "ca="))
+		query = span_skip(query, 3);
+	else if (query.len > 0)
+		return refuse(why, "the only parameter is ca, with TLS: rediss://host?ca=/path/to/issuers.pem");
+	if (!copy_text(n->ca, sizeof(n->ca), query))
+		return refuse(why, "the path of ca is longer than 255 bytes");
 	if (!parse_host_port(n, authority, why))
 		return false;
 	if (db.len > 0 && (!parse_u64(db, &number) || number > DB_MAX))
@@ -136,12 +142,10 @@ static bool take_user_info(struct redis_node *n, struct span *s, char why[WHY])
 
 bool redis_url_parse(struct span url, struct redis_node *out, char why[WHY])
 {
-	struct redis_node n = { .port = 0 };
-	bool tcp = text_has_prefix(url, "redis://"), ok;
+	struct redis_node n = { .tls = text_has_prefix(url, "rediss://") };
+	bool tcp = n.tls || text_has_prefix(url, "redis://"), ok;
 
 	why[0] = 0;
-	if (text_has_prefix(url, "rediss://"))
-		return refuse(why, "rediss:// (TLS) does not exist yet; " FORMS);
 	if (text_has_prefix(url, "redis-sentinel://"))
 		return refuse(why, "redis-sentinel:// does not exist yet; " FORMS);
 	if (text_has_prefix(url, "redis-cluster://"))
@@ -150,7 +154,7 @@ bool redis_url_parse(struct span url, struct redis_node *out, char why[WHY])
 		return refuse(why, "not a Redis URL; " FORMS);
 	if (has_control_or_blank(url))
 		return refuse(why, "blanks and control characters must be written as %XX");
-	url = span_skip(url, tcp ? strlen("redis://") : strlen("unix://"));
+	url = span_skip(url, n.tls ? strlen("rediss://") : tcp ? strlen("redis://") : strlen("unix://"));
 	ok = take_user_info(&n, &url, why) && (tcp ? parse_tcp(&n, url, why) : parse_unix(&n, url, why));
 	if (ok)
 		*out = n;

@@ -31,16 +31,26 @@ static uint16_t free_port(void)
 void redis_server_again(struct redis_server *s)
 {
 	char socket_path[64], port[8];
-	const char *argv[] = {
-		"redis-server", "--port", port, "--bind", "127.0.0.1", "--unixsocket", socket_path, "--dir", s->dir,
-		"--save", "", "--appendonly", "no", "--logfile", "log", "--requirepass", s->password, NULL
+	const char *argv[32] = {
+		"redis-server", s->certs != NULL ? "--tls-port" : "--port", port, "--bind", "127.0.0.1", "--unixsocket",
+		socket_path, "--dir", s->dir, "--save", "", "--appendonly", "no", "--logfile", "log"
 	};
+	unsigned n = 15;
 	pid_t parent = getpid();
 
 	snprintf(socket_path, sizeof(socket_path), "%s/s", s->dir);
 	snprintf(port, sizeof(port), "%u", s->port);
-	if (s->password == NULL)
-		argv[15] = NULL;
+	if (s->password != NULL) {
+		argv[n++] = "--requirepass";
+		argv[n++] = s->password;
+	}
+	if (s->certs != NULL) {
+		const char *const tls[] = {
+			"--port", "0", "--tls-auth-clients", "no", "--tls-cert-file", test_cert(s->certs, "ec.crt"),
+			"--tls-key-file", test_cert(s->certs, "ec.key"), "--tls-ca-cert-file", test_cert(s->certs, "ca.crt")
+		};
+		memcpy(argv + n, tls, sizeof tls);
+	}
 	s->pid = fork();
 	assert_true(s->pid >= 0);
 	if (s->pid > 0)
@@ -57,6 +67,14 @@ void redis_server_start(struct redis_server *s, int tcp, const char *password)
 	strcpy(s->dir, "/tmp/redis-test-XXXXXX");
 	assert_non_null(mkdtemp(s->dir));
 	snprintf(s->url, sizeof(s->url), "unix://%s/s", s->dir);
+	redis_server_again(s);
+}
+
+void redis_server_start_tls(struct redis_server *s, const struct test_certs *certs)
+{
+	*s = (struct redis_server){ .port = free_port(), .certs = certs };
+	strcpy(s->dir, "/tmp/redis-test-XXXXXX");
+	assert_non_null(mkdtemp(s->dir));
 	redis_server_again(s);
 }
 

@@ -50,6 +50,32 @@ static void every_form_is_read(void **state)
 	}
 }
 
+static void tls_is_asked_for_with_whom_to_trust(void **state)
+{
+	static const struct {
+		const char *url, *address, *ca;
+		unsigned db;
+		bool tls;
+	} t[] = {
+		{ "redis://h", "h:6379", "", 0, false },
+		{ "rediss://h", "h:6379", "", 0, true },
+		{ "rediss://u:p%3f@h:1/2?ca=/etc/ssl/redis-ca.pem", "h:1", "/etc/ssl/redis-ca.pem", 2, true },
+		{ "rediss://[::1]:1?ca=ca.pem", "[::1]:1", "ca.pem", 0, true },
+	};
+	(void)state;
+	for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+		struct redis_node n;
+		char why[160] = "", address[REDIS_ADDRESS_SIZE];
+
+		if (!redis_url_parse(span_str(t[i].url), &n, why))
+			fail_msg("%s: %s", t[i].url, why);
+		assert_string_equal(redis_node_address(&n, address), t[i].address);
+		assert_string_equal(n.ca, t[i].ca);
+		assert_int_equal(n.db, t[i].db);
+		assert_int_equal(n.tls, t[i].tls);
+	}
+}
+
 static void a_refusal_says_what_would_be_right(void **state)
 {
 	static const struct {
@@ -58,7 +84,9 @@ static void a_refusal_says_what_would_be_right(void **state)
 		{ "", "not a Redis URL" },
 		{ "localhost:6379", "use unix:///" },
 		{ "http://h", "not a Redis URL" },
-		{ "rediss://h", "rediss:// (TLS) does not exist yet" },
+		{ "rediss://", "the host is missing" },
+		{ "redis://h?ca=/x", "the only parameter is ca, with TLS" },
+		{ "rediss://h?insecure=1", "the only parameter is ca" },
 		{ "redis-sentinel://h:1/m", "redis-sentinel:// does not exist yet" },
 		{ "redis-cluster://h:1", "redis-cluster:// does not exist yet" },
 		{ "unix://", "absolute path" },
@@ -152,6 +180,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_form_is_read),
+		cmocka_unit_test(tls_is_asked_for_with_whom_to_trust),
 		cmocka_unit_test(a_refusal_says_what_would_be_right),
 		cmocka_unit_test(what_is_too_long_is_refused_and_what_just_fits_is_taken),
 		cmocka_unit_test(a_refused_url_changes_nothing),
