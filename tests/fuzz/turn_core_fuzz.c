@@ -173,7 +173,7 @@ static void open_scene(struct scene *s)
 {
 	static const struct span secrets[] = { { (const uint8_t *)"new", 3 }, { (const uint8_t *)"old", 3 } };
 	static const struct turn_shell shell = {
-		on_answer, on_open, on_close, on_is_ours, on_ended, on_reserve, on_reserved, on_adopt
+		on_answer, on_open, on_close, on_is_ours, on_ended, on_reserve, on_reserved, on_adopt, NULL
 	};
 	static struct turn_user users[2];
 	static struct alternate alternates[2];

@@ -1,7 +1,9 @@
 """What is said of peers that cannot be reached, how much may be relayed, and allocations that move."""
 import os
+import signal
 import socket
 import struct
+import time
 
 from story import *
 from stun import *
@@ -141,6 +143,19 @@ def without_mobility_there_is_no_ticket(s):
     assert c.allocate().cls == SUCCESS and move(c, bytes(16)).code == 405
 
 
+def a_stopped_worker_is_seen_to_lag(s):
+    d = turnd(s)
+    rows = [f'turnd_event_loop_lag_seconds{{worker="{n}"}}' for n in (0, 1)]
+    assert all(0 <= d.metric(row) < 10 for row in rows) and d.metric('turnd_event_loop_lag_seconds{worker="2"}') is None
+    c = TurnClient(("127.0.0.1", 3478))
+    time.sleep(1.2)             # its loops are to have begun their beat
+    d.signal(signal.SIGSTOP)
+    time.sleep(1.5)
+    d.signal(signal.SIGCONT)
+    wait_until(lambda: all(d.metric(row) > 0.5 for row in rows), "the pause shows")
+    assert c.exchange(build(BINDING, REQUEST)).cls == SUCCESS
+
+
 tell(a_closed_port_is_told_and_costs_no_other_peer_a_packet, at_most_ten_a_second_are_told, an_allocation_is_held_to_max_bps,
      all_together_are_held_to_bps_capacity, an_allocation_moves_with_its_client,
-     a_lost_tcp_connection_is_survived_over_udp, without_mobility_there_is_no_ticket)
+     a_lost_tcp_connection_is_survived_over_udp, without_mobility_there_is_no_ticket, a_stopped_worker_is_seen_to_lag)

@@ -102,6 +102,15 @@ static void streams(const struct workers *ws, struct buf *out)
 	row(out, "turnd_queue_drops_total", sum_streams(ws, STREAM_AT(dropped)));
 }
 
+static void lag(const struct workers *ws, struct buf *out)
+{
+	head(out, "turnd_event_loop_lag_seconds", "gauge", "How late a worker's loop was, the worst of the last seconds.");
+	for (unsigned i = 0; i < ws->n; i++) {
+		uint64_t us = worker_lag(ws->v[i]);
+		buf_addf(out, "turnd_event_loop_lag_seconds{worker=\"%u\"} %" PRIu64 ".%06" PRIu64 "\n", i, us / 1000000, us % 1000000);
+	}
+}
+
 static void ports(const struct workers *ws, struct buf *out)
 {
 	char ip[IP_TEXT];
@@ -144,6 +153,7 @@ void report_metrics(const struct workers *ws, struct buf *out)
 	losses(ws, out);
 	streams(ws, out);
 	ports(ws, out);
+	lag(ws, out);
 	head(out, "turnd_secrets", "gauge", "TURN REST secrets that are valid.");
 	row(out, "turnd_secrets", ws->settings->turn.n_secrets);
 	head(out, "turnd_draining", "gauge", "1 while no new allocations are made.");

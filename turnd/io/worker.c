@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+enum { BEAT = 500 };		/* ms */
 enum { CLIENT_ROUNDS = 4 };	/* full batches from one socket before others have their turn */
 
 struct worker {
@@ -27,6 +28,9 @@ struct worker {
 	uv_async_t wake;
 	uv_timer_t timer;		/* of the core; the only one */
 	msec_t timer_due;
+	uv_timer_t beat;		/* to see how late it comes */
+	uint64_t beat_due;		/* ns */
+	count_t lag;			/* us */
 	uv_poll_t relays_ready;
 	uv_check_t turn_over;		/* what streams shall send leaves once per turn of the loop */
 	struct path_udp *paths;
@@ -143,6 +147,23 @@ static void on_timer(uv_timer_t *t)
 	w->timer_due = NEVER;
 	turn_server_tick(w->server, uv_now(&w->loop));
 	arm_timer(w);
+}
+
+/* --- how late ---------------------------------------------------------------------------------------------------- */
+
+static void on_beat(uv_timer_t *t)
+{
+	struct worker *w = t->data;
+	uint64_t now = uv_hrtime(), late = now > w->beat_due ? (now - w->beat_due) / 1000 : 0;
+	uint64_t faded = count_read(&w->lag) * 7 / 8;
+
+	atomic_store_explicit(&w->lag, late > faded ? late : faded, memory_order_relaxed);
+	w->beat_due = now + BEAT * UINT64_C(1000000);
+}
+
+uint64_t worker_lag(const struct worker *w)
+{
+	return count_read(&w->lag);
 }
 
 /* --- packets ----------------------------------------------------------------------------------------------------- */
@@ -425,11 +446,13 @@ static int open_handles(struct worker *w, const struct worker_options *o)
 		.last_channel = last_channel(o->settings),
 	});
 	if ((rc = uv_async_init(&w->loop, &w->wake, on_wake)) < 0 || (rc = uv_timer_init(&w->loop, &w->timer)) < 0 ||
+	    (rc = uv_timer_init(&w->loop, &w->beat)) < 0 || (rc = uv_timer_start(&w->beat, on_beat, BEAT, BEAT)) < 0 ||
 	    (rc = uv_check_init(&w->loop, &w->turn_over)) < 0 || (rc = uv_check_start(&w->turn_over, on_turn_over)) < 0 ||
 	    (rc = uv_poll_init(&w->loop, &w->relays_ready, w->relays.epoll)) < 0 ||
 	    (rc = uv_poll_start(&w->relays_ready, UV_READABLE, on_relays)) < 0)
 		return rc;
-	w->wake.data = w->timer.data = w->relays_ready.data = w->turn_over.data = w;
+	w->beat_due = UINT64_MAX;	/* the first one only begins */
+	w->beat.data = w->wake.data = w->timer.data = w->relays_ready.data = w->turn_over.data = w;
 	for (size_t i = 0; i < w->n_paths; i++)
 		if ((rc = path_udp_start(&w->paths[i], &w->loop, on_clients, w)) < 0)
 			return rc;

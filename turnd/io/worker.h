@@ -45,6 +45,9 @@ void worker_free(struct worker *w);		/* joined, or never started; closes the soc
 bool worker_land(struct worker *w, const struct landed *l);
 unsigned worker_streams(const struct worker *w);	/* living here, or on their way */
 
+/* How late the loop is for what it wants to do at a time, in microseconds: the worst of late, fading within seconds. */
+uint64_t worker_lag(const struct worker *w);
+
 const struct turn_counters *worker_counters(const struct worker *w);
 /* Datagrams that left, or did not: to clients, to peers. */
 const struct tx_counts *worker_sent(const struct worker *w, enum turn_leg leg);
