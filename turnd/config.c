@@ -6,6 +6,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #define FIELD(f) offsetof(struct turnd_config, f)
 #define SWITCH(n, f, text) { .name = (n), .kind = OPT_SWITCH, .offset = FIELD(f), .def = "no", .help = (text) }
@@ -16,7 +17,7 @@
 	{ .name = (n), .kind = OPT_UINT, .offset = FIELD(f), .def = (d), .max = (high), .help = (text) }
 #define DROPPED(n, text) { .name = (n), .kind = OPT_DROPPED, .help = (text) }
 
-#define LATER_STREAMS "this version serves UDP and TCP only"
+#define TLS_FIXED "TLS 1.2 or later, ECDHE with AEAD: always"
 #define NO_DATABASE "users stand in this file (user = name:password); dynamic ones use REST credentials"
 #define NO_CLI "the admin listener (admin-ip, admin-port) has /healthz /readyz /metrics /status"
 #define METRICS_ALWAYS "metrics are always on the admin listener: see admin-ip and admin-port"
@@ -35,8 +36,14 @@ const struct option turnd_options[] = {
 	PORT("alt-listening-port", alt_listening_port, "0", "0", "second port; 0: none, or with rfc5780 the one above listening-port"),
 	SWITCH("mobility", mobility, "allocations may move to another address, with a ticket (RFC 8016)"),
 	SWITCH("rfc5780", rfc5780, "NAT behaviour discovery: needs two listening-ip of one family"),
+	PORT("tls-listening-port", tls_listening_port, "5349", "1", "TLS port to listen on; needs cert and pkey"),
+	PORT("tcp-proxy-port", tcp_proxy_port, "0", "0", "TCP port for proxies that send a PROXY header; 0: none"),
+	PORT("tls-proxy-port", tls_proxy_port, "0", "0", "the same for TLS behind that header; 0: none"),
+	{ .name = "trusted-proxy", .kind = OPT_STRINGS, .offset = FIELD(trusted_proxy), .def = "127.0.0.0/8",
+	  .help = "address, a-b or a/n whose PROXY header is believed" },
 	SWITCH("no-udp", no_udp, "no clients over UDP"),
 	SWITCH("no-tcp", no_tcp, "no clients over TCP"),
+	SWITCH("no-tls", no_tls, "no clients over TLS"),
 	LIST("relay-ip", relay_ip, "address to open relays on; the listening addresses if absent"),
 	LIST("external-ip", external_ip, "public[/private]: what clients are told instead of a relay address"),
 	PORT("min-port", min_port, "49152", "1024", "lowest relay port"),
@@ -45,6 +52,11 @@ const struct option turnd_options[] = {
 	  .help = "worker threads; 0: one for each processor that may be used" },
 	{ .name = "sock-buf-size", .kind = OPT_SIZE, .offset = FIELD(sock_buf_size), .def = "0", .max = "256m",
 	  .help = "socket buffers, in bytes; 0: 4m for listeners, 256k for relays" },
+
+	OPTION_GROUP("Certificates"),
+	LIST("cert", cert, "PEM file: certificate and chain; may be given once for ECDSA and once for RSA"),
+	LIST("pkey", pkey, "PEM file: its key; the same file if absent"),
+	{ .name = "pkey-pwd", .kind = OPT_SECRET, .offset = FIELD(pkey_pwd), .help = "password of the key" },
 
 	OPTION_GROUP("Credentials"),
 	{ .name = "realm", .kind = OPT_STRING, .offset = FIELD(realm), .help = "the realm; the host's name if absent" },
@@ -123,14 +135,12 @@ const struct option turnd_options[] = {
 	SWITCH("verbose", verbose, "log-level = debug"),
 
 	/* coturn's, not served yet */
-	DROPPED("tls-listening-port", LATER_STREAMS), DROPPED("cert", LATER_STREAMS), DROPPED("pkey", LATER_STREAMS),
-	DROPPED("pkey-pwd", LATER_STREAMS), DROPPED("dtls", LATER_STREAMS), DROPPED("tcp-proxy-port", LATER_STREAMS),
-	DROPPED("cipher-list", LATER_STREAMS), DROPPED("ec-curve-name", LATER_STREAMS), DROPPED("CA-file", LATER_STREAMS),
-	DROPPED("no-tls", LATER_STREAMS), DROPPED("no-dtls", LATER_STREAMS),
-	DROPPED("no-tcp-relay", LATER_STREAMS), DROPPED("no-tlsv1", LATER_STREAMS), DROPPED("no-tlsv1_1", LATER_STREAMS),
-	DROPPED("no-tlsv1_2", LATER_STREAMS),
+	DROPPED("dtls", "DTLS is not served yet"), DROPPED("no-dtls", "DTLS is not served yet"),
+	DROPPED("cipher-list", TLS_FIXED), DROPPED("ec-curve-name", TLS_FIXED), DROPPED("CA-file", "clients show no certificates"),
+	DROPPED("no-tlsv1", TLS_FIXED), DROPPED("no-tlsv1_1", TLS_FIXED), DROPPED("no-tlsv1_2", TLS_FIXED),
+	DROPPED("no-tcp-relay", "UDP is all that this version relays"),
 	DROPPED("no-udp-relay", "UDP is all that this version relays"),
-	DROPPED("alt-tls-listening-port", LATER_STREAMS), DROPPED("no-rfc5780", "it is off anyway"),
+	DROPPED("alt-tls-listening-port", "TLS has one port in this version"), DROPPED("no-rfc5780", "it is off anyway"),
 	DROPPED("no-stun", "Binding is always answered"),
 	DROPPED("stun-only", "not in this version; a secret that nobody is told has the same effect"),
 	DROPPED("allocation-default-address-family", "clients that ask for no family get IPv4"),
@@ -229,8 +239,31 @@ static bool check_fleet(struct options *o, const struct turnd_config *c)
 	return ok;
 }
 
+bool config_tls(const struct turnd_config *c, struct tls_server_options *out)
+{
+	*out = (struct tls_server_options){ .password = c->pkey_pwd, .alpn = { "stun.turn", "stun.nat-discovery" } };
+	for (; out->n_pairs < c->cert.n && out->n_pairs < TLS_PAIRS_MAX; out->n_pairs++)
+		out->pairs[out->n_pairs] = (struct tls_pair_files){
+			c->cert.v[out->n_pairs], c->pkey.n > 0 ? c->pkey.v[out->n_pairs] : c->cert.v[out->n_pairs] };
+	return out->n_pairs > 0;
+}
+
+/* That the files can be used is seen at the start, as it may be another user who checks. */
+static bool check_certificates(struct options *o, const struct turnd_config *c)
+{
+	if (c->cert.n > TLS_PAIRS_MAX) {
+		options_bad(o, "cert", TLS_PAIRS_MAX, "more than %d certificates", TLS_PAIRS_MAX);
+		return false;
+	}
+	if (c->pkey.n == 0 || c->pkey.n == c->cert.n)
+		return true;
+	options_bad(o, "pkey", 0, "there are %zu keys for %zu certificates", c->pkey.n, c->cert.n);
+	return false;
+}
+
 bool turnd_check(struct options *o, void *config)
 {
+	struct ip_range *proxies;
 	struct turnd_config *c = config;
 	const struct complaints say = { say_at_option, o };
 	const struct interfaces host = { .n = 0 };	/* what is found on this host is not the configuration's fault */
@@ -245,10 +278,14 @@ bool turnd_check(struct options *o, void *config)
 		options_bad(o, "min-port", 0, "%u is above max-port, %u", c->min_port, c->max_port);
 		ok = false;
 	}
-	if (c->no_udp && c->no_tcp) {
-		options_bad(o, "no-udp", 0, "with no-tcp nothing is left that could be served");
+	if (c->no_udp && c->no_tcp && (c->no_tls || c->cert.n == 0)) {
+		options_bad(o, "no-udp", 0, "nothing is left that could be served");
 		ok = false;
 	}
+	ok = check_certificates(o, c) && ok;
+	proxies = config_ranges(&c->trusted_proxy, "trusted-proxy", &say);
+	ok = proxies != NULL && ok;
+	free(proxies);
 	if (c->verbose && !options_given(o, "log-level"))
 		c->service.log_level = LOG_DEBUG;
 	ok = config_relays(c, &host, relays, &n_relays, &say) && ok;

@@ -6,6 +6,7 @@
 #ifndef TURND_CONFIG_H
 #define TURND_CONFIG_H
 
+#include "common/crypto/tls_server.h"
 #include "common/daemon/service.h"
 #include "common/proto/node_record.h"
 #include "common/proto/turn_secret.h"
@@ -16,7 +17,11 @@ struct turnd_config {
 	/* where */
 	struct string_list listening_ip, relay_ip, external_ip;
 	uint16_t listening_port, alt_listening_port, min_port, max_port;
-	bool no_udp, no_tcp, rfc5780, mobility;
+	uint16_t tls_listening_port, tcp_proxy_port, tls_proxy_port;	/* of the proxies 0: none */
+	struct string_list trusted_proxy;
+	bool no_udp, no_tcp, no_tls, dtls, rfc5780, mobility;
+	struct string_list cert, pkey;
+	char *pkey_pwd;
 	unsigned threads;		/* 0: one for each processor we may use */
 	size_t sock_buf_size;		/* bytes; 0: turnd's choice */
 	/* who */
@@ -90,6 +95,12 @@ bool config_uris(const struct turnd_config *c, const struct interfaces *host, st
 
 /* Our own listening, admin and Redis addresses: never a peer. Wildcards become all addresses of the host. */
 size_t config_services(const struct turnd_config *c, const struct interfaces *host, struct endpoint *out, size_t max);
+
+/* Ranges of addresses, to be freed; NULL after a complaint. */
+struct ip_range *config_ranges(const struct string_list *list, const char *option, const struct complaints *say);
+
+/* What a TLS server is made of; it points into c. False: there is no certificate. */
+bool config_tls(const struct turnd_config *c, struct tls_server_options *out);
 
 /* --- config_settings.c: the core's settings, with all they point to; nothing is borrowed from the configuration --- */
 

@@ -287,8 +287,12 @@ size_t config_services(const struct turnd_config *c, const struct interfaces *ho
 	struct endpoint listeners[ADDRESSES_MAX], admin = { .port = c->service.admin_port };
 	size_t n_listeners = config_listeners(c, listeners, NULL), n = 0;
 
-	for (size_t i = 0; i < n_listeners; i++)
-		n = add_service(&listeners[i], host, out, n, max);
+	for (size_t i = 0; i < n_listeners; i++) {
+		const uint16_t ports[] = { listeners[i].port, c->tls_listening_port, c->tcp_proxy_port, c->tls_proxy_port };
+		for (size_t k = 0; k < sizeof(ports) / sizeof(*ports); k++)
+			if (ports[k] != 0)
+				n = add_service(&(struct endpoint){ listeners[i].ip, ports[k] }, host, out, n, max);
+	}
 	if (admin.port != 0 && c->service.admin_ip != NULL && ip_parse(&admin.ip, span_str(c->service.admin_ip)))
 		n = add_service(&admin, host, out, n, max);
 	return add_redis(c, out, n, max);

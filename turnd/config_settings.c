@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { SERVICES_MAX = 3 * ADDRESSES_MAX, SECRETS_MAX = TURN_SECRETS_MAX, SECRET_FILE_MAX = 65536, REALM_MAX = 127, USERNAME_MAX = 508 };
+enum { SERVICES_MAX = 9 * ADDRESSES_MAX, SECRETS_MAX = TURN_SECRETS_MAX, SECRET_FILE_MAX = 65536, REALM_MAX = 127, USERNAME_MAX = 508 };
 
 static bool set_realm(struct turnd_settings *s, const struct turnd_config *c, const struct complaints *say)
 {
@@ -300,7 +300,7 @@ static bool parse_range(const char *text, struct ip_range *out)
 	       ip_compare(&out->low, &out->high) <= 0;
 }
 
-static struct ip_range *parse_ranges(const struct string_list *list, const char *option, const struct complaints *say)
+struct ip_range *config_ranges(const struct string_list *list, const char *option, const struct complaints *say)
 {
 	struct ip_range *v = calloc(list->n + 1, sizeof(*v));
 	bool ok = v != NULL;
@@ -331,8 +331,8 @@ static bool set_policy(struct turnd_settings *s, const struct turnd_config *c, c
 {
 	struct policy_settings *p = &s->turn.policy;
 
-	s->allowed = parse_ranges(&c->allowed_peer_ip, "allowed-peer-ip", say);
-	s->denied = parse_ranges(&c->denied_peer_ip, "denied-peer-ip", say);
+	s->allowed = config_ranges(&c->allowed_peer_ip, "allowed-peer-ip", say);
+	s->denied = config_ranges(&c->denied_peer_ip, "denied-peer-ip", say);
 	s->services = calloc(SERVICES_MAX, sizeof(*s->services));
 	if (s->allowed == NULL || s->denied == NULL || s->services == NULL)
 		return false;

@@ -50,7 +50,7 @@ static void reload(void *self)
 	if (service_reread(&options, &config)) {
 		struct turnd_config fresh = *(const struct turnd_config *)config;
 		fresh.learnt = t->config.learnt;
-		if (workers_reload(t->workers, &fresh, why)) {
+		if (workers_reload_certificates(t->workers, &fresh, why) && workers_reload(t->workers, &fresh, why)) {
 			options_free(t->reread);
 			free(t->reread_config);
 			t->reread = options;
@@ -126,7 +126,7 @@ static void *start(uv_loop_t *loop, const void *config, char why[256])
 	t->config = *(const struct turnd_config *)config;
 	uv_timer_init(loop, &t->apply);
 	t->apply.data = t;
-	t->workers = workers_start(config, why);
+	t->workers = workers_start(loop, config, why);
 	if (t->workers != NULL && join_fleet(t, loop, config, why))
 		return t;
 	stop(t);

@@ -1,16 +1,18 @@
-"""turnd over TCP: relaying, framing, clients that are slow, half open, greedy or speak nonsense."""
+"""turnd over TCP and TLS: relaying, framing, clients that are slow, half open, greedy or speak nonsense."""
 import os
 import random
 import re
 import signal
 import socket
+import ssl
 import struct
 import subprocess
 
+from certs import Authority
 from story import *
 from stun import *
 
-SERVER = ("127.0.0.1", 3478)
+SERVER, SECURE = ("127.0.0.1", 3478), ("127.0.0.1", 5349)
 
 
 def turnd(s, *args, **kw):
@@ -253,7 +255,7 @@ def descriptors_and_memory_return(s):
     descriptors, memory = open_descriptors(d), resident(d)
     visit(150)
     assert open_descriptors(d) <= descriptors
-    assert resident(d) - memory < (1 << 20 if SLOW == 1 else 64 << 20), resident(d) - memory
+    assert SLOW > 1 or resident(d) - memory < 1 << 20, resident(d) - memory      # sanitizers look for leaks themselves
 
 
 def a_port_in_use_is_said(s):
@@ -306,8 +308,205 @@ def coturns_client_is_served(s):
     assert d.metric('turnd_allocations_total{transport="tcp"}') >= 8
 
 
+# --- TLS
+
+def secured(s, *args, **kw):
+    """turnd with a certificate: (daemon, certs)."""
+    certs = Authority(s.dir)
+    crt, key = certs.issue("server")
+    return turnd(s, f"--cert={crt}", f"--pkey={key}", *args, **kw), certs
+
+
+def data_is_relayed_both_ways_over_tls(s):
+    d, certs = secured(s, "--threads=2")
+    c, p, relay = connected(server=SECURE, tls=certs.trust())
+    relay_both_ways(c, p, relay)
+    assert d.metric('turnd_allocations{transport="tls"}') == 1
+    assert d.metric('turnd_connections{transport="tls"}') == 1
+    frames = b"".join(struct.pack(">HHI", 0x4001, 4, i) for i in range(2000))
+    c.send_raw(frames)
+    assert [struct.unpack(">I", p.recv(100))[0] for _ in range(2000)] == list(range(2000))
+    c.sock.close()
+    wait_until(lambda: d.metric('turnd_allocations{transport="tls"}') == 0, "the allocation is gone")
+    assert " transport=tls reason=client_gone " in d.log()
+
+
+def a_tls_stream_may_be_cut_anywhere(s):
+    _, certs = secured(s)
+    c, p, _ = connected(server=SECURE, tls=certs.trust())
+    refresh = c.signed(REFRESH, [(LIFETIME, struct.pack(">I", 600))], os.urandom(12)) + struct.pack(">HH", 0x4001, 1) + b"x\0\0\0"
+    for at in range(1, len(refresh), 3):
+        c.send_raw(refresh[:at])                            # a record each
+        c.send_raw(refresh[at:])
+        assert c.receive().cls == SUCCESS and p.recv(10) == b"x"
+
+
+def alpn_is_selected_if_it_is_offered(s):
+    _, certs = secured(s)
+    for offered, selected in ((["stun.turn"], "stun.turn"), (["stun.nat-discovery"], "stun.nat-discovery"),
+                              (["h2", "stun.nat-discovery", "stun.turn"], "stun.turn"), ([], None)):
+        trust = certs.trust()
+        trust.set_alpn_protocols(offered)
+        c = client(SECURE, tls=trust)
+        assert c.sock.selected_alpn_protocol() == selected, offered
+        assert c.exchange(build(BINDING, REQUEST)).cls == SUCCESS
+    out = subprocess.run([need("openssl"), "s_client", "-connect", "127.0.0.1:5349", "-CAfile", certs.ca, "-alpn", "stun.turn"],
+                         input="", capture_output=True, text=True).stdout
+    assert "ALPN protocol: stun.turn" in out and "Verify return code: 0 (ok)" in out, out
+
+
+def old_versions_are_refused(s):
+    secured(s)
+    for version in ("-tls1", "-tls1_1"):
+        run = subprocess.run([need("openssl"), "s_client", "-connect", "127.0.0.1:5349", version, "-cipher", "ALL@SECLEVEL=0"],
+                             input="", capture_output=True, text=True)
+        assert run.returncode != 0 and "Cipher is (NONE)" in run.stdout, run.stdout
+
+
+def what_is_no_tls_is_closed(s):
+    d, certs = secured(s)
+    c = client(SECURE)
+    c.send_raw(build(BINDING, REQUEST))
+    assert c.closed()
+    c = client(SECURE, tls=certs.trust())
+    c.send_raw(b"POST / HTTP/1.1\r\n\r\n")                # junk behind TLS
+    assert c.closed() and ended(d, "junk") == 1
+    c = client(SERVER)
+    c.send_raw(b"\x16\x03\x01\x02\x00\x01")              # a TLS hello on the plain port
+    assert c.closed() and ended(d, "junk") == 2
+    wait_until(lambda: d.metric('turnd_handshakes_total{result="failed"}') == 1, "it is counted")
+    assert d.metric('turnd_handshakes_total{result="ok"}') == 1
+    assert client(SECURE, tls=certs.trust()).exchange(build(BINDING, REQUEST)).cls == SUCCESS
+
+
+def a_handshake_that_never_ends_is_not_waited_for(s):
+    d, _ = secured(s)
+    silent, slow = client(SECURE, timeout=15 * SLOW), client(SECURE, timeout=15 * SLOW)
+    slow.send_raw(b"\x16\x03\x01\x02\x00")
+    assert silent.closed() and slow.closed()
+    assert d.metric('turnd_landings_total{way="tls",result="late"}') == 2
+
+
+def both_kinds_of_certificate_are_served_side_by_side(s):
+    certs = Authority(s.dir)
+    (ec, ec_key), (rsa, rsa_key) = certs.issue("ec"), certs.issue("rsa", "rsa")
+    turnd(s, f"--cert={ec}", f"--pkey={ec_key}", f"--cert={rsa}", f"--pkey={rsa_key}")
+    for cipher in ("ECDHE-ECDSA-AES128-GCM-SHA256", "ECDHE-RSA-AES128-GCM-SHA256"):
+        context = certs.trust()
+        context.maximum_version = context.minimum_version = ssl.TLSVersion.TLSv1_2
+        context.set_ciphers(cipher)
+        c = client(SECURE, tls=context)
+        assert c.sock.cipher()[0] == cipher and c.exchange(build(BINDING, REQUEST)).cls == SUCCESS
+
+
+def a_new_certificate_is_taken_on_sighup(s):
+    d, certs = secured(s)
+    kept, p, relay = connected(server=SECURE, tls=certs.trust())
+    before = kept.sock.getpeercert(True)
+    certs.issue("renewed")
+    certs.replace("renewed", "server")
+    d.signal(signal.SIGHUP)
+    wait_until(lambda: client(SECURE, tls=certs.trust()).sock.getpeercert(True) != before, "the new one is shown")
+    relay_both_ways(kept, p, relay)
+    (s.dir / "server.crt").write_text("nonsense")
+    d.signal(signal.SIGHUP)
+    wait_until(lambda: "event=reload_failed" in d.log(), "the mistake is said")
+    assert "server.crt" in d.log()
+    assert client(SECURE, tls=certs.trust()).exchange(build(BINDING, REQUEST)).cls == SUCCESS
+
+
+def without_a_certificate_tls_is_not_served(s):
+    d = turnd(s)
+    assert "event=no_tls" in d.log()
+    try:
+        client(SECURE)
+        raise AssertionError("somebody listens")
+    except ConnectionRefusedError:
+        pass
+    d = turnd(s, "--listening-port=3479", "--cert=/nowhere.pem", ready=False)
+    d.expected = 1
+    assert d.wait() == 1 and "/nowhere.pem" in d.log()
+
+
+def without_udp_and_tcp_tls_is_served(s):
+    _, certs = secured(s, "--no-udp", "--no-tcp")
+    relay_both_ways(*connected(server=SECURE, tls=certs.trust()))
+
+
+def many_tls_clients_leave_nothing_behind(s):
+    d, certs = secured(s, "--threads=2")
+    context = certs.trust()
+
+    def visit(n):
+        for i in range(n):
+            c, p, relay = connected(server=SECURE, tls=context)
+            relay_both_ways(c, p, relay)
+            half = client(SECURE)
+            half.send_raw(b"\x16\x03\x01\x02\x00"[:i % 6])
+            half.sock.close()
+            c.sock.close()
+            p.close()
+        wait_until(lambda: d.metric('turnd_connections{transport="tls"}') == 0, "all are gone")
+    visit(10)
+    descriptors, memory = open_descriptors(d), resident(d)
+    visit(60)
+    wait_until(lambda: open_descriptors(d) <= descriptors, "descriptors return")
+    assert SLOW > 1 or resident(d) - memory < 1 << 20, resident(d) - memory      # sanitizers look for leaks themselves
+
+
+# --- behind a proxy
+
+V2 = b"\r\n\r\n\0\r\nQUIT\n"
+
+
+def proxy_v2(source, destination):
+    addresses = socket.inet_aton(source[0]) + socket.inet_aton(destination[0]) + struct.pack(">HH", source[1], destination[1])
+    return V2 + struct.pack(">BBH", 0x21, 0x11, len(addresses)) + addresses
+
+
+def a_proxy_says_for_whom_it_speaks(s):
+    certs = Authority(s.dir)
+    crt, key = certs.issue("server")
+    d = turnd(s, f"--cert={crt}", f"--pkey={key}", "--tcp-proxy-port=3481", "--tls-proxy-port=5350", "--trusted-proxy=127.0.0.1")
+    plain, secure = ("127.0.0.1", 3481), ("127.0.0.1", 5350)
+    headers = (proxy_v2(("192.0.2.7", 4711), SERVER), b"PROXY TCP4 192.0.2.7 198.51.100.1 4711 3478\r\n")
+    for header in headers:
+        for server, tls in ((plain, None), (secure, certs.trust())):
+            c = client(server, tls=tls, before=header)
+            assert c.exchange(build(BINDING, REQUEST)).address(XOR_MAPPED_ADDRESS) == ("192.0.2.7", 4711)
+            assert c.allocate().cls == SUCCESS
+            c.sock.close()
+    wait_until(lambda: d.log().count(" client=192.0.2.7:4711 ") == 4, "the log names the client")
+    for junk in (b"PROXY nonsense\r\n", V2 + b"\x21\x11\xff\xff" + bytes(100), build(BINDING, REQUEST)):
+        c = client(plain, before=junk)
+        c.sock.settimeout(15 * SLOW)
+        assert c.closed(), junk
+    local = client(plain, before=V2 + b"\x20\0\0\0")      # a health check
+    assert local.exchange(build(BINDING, REQUEST)).address(XOR_MAPPED_ADDRESS) == local.sock.getsockname()
+    stranger = client(plain, bind=("127.0.0.2", 0))
+    assert stranger.exchange(build(BINDING, REQUEST)).address(XOR_MAPPED_ADDRESS)[0] == "127.0.0.2"
+    liar = client(plain, bind=("127.0.0.2", 0), before=headers[1])
+    assert liar.closed() and ended(d, "junk") == 1
+
+
+def coturns_client_is_served_over_tls(s):
+    """It takes a record of TLS for one message, and so misses some where several leave in one: the log knows better."""
+    d, certs = secured(s, "--threads=2", "--rfc5766-channel-numbers")
+    for n, args in enumerate(((), ("-s",)), 1):
+        sent, received = uclient("-t", "-S", "-p", "5349", *args)
+        assert sent == 240 and received > 60, (sent, received)
+        wait_until(lambda: d.metric('turnd_allocations{transport="tls"}') == 0, "all are gone")
+        assert sum(int(k) for k in re.findall(r" packets_out=(\d+) ", d.log())) == 240 * n
+    assert d.metric('turnd_allocations_total{transport="tls"}') >= 8
+
+
 tell(data_is_relayed_both_ways, a_burst_arrives_whole_and_in_order, a_stream_may_be_cut_anywhere,
      an_allocation_dies_with_its_stream, junk_ends_the_connection_at_once, a_message_that_never_ends_is_not_waited_for,
      who_does_not_allocate_must_go, strangers_of_one_address_are_limited, in_a_crowd_the_oldest_stranger_goes_first,
      who_takes_nothing_loses_data_but_no_answer, who_takes_no_answers_is_closed, descriptors_and_memory_return,
-     a_port_in_use_is_said, without_udp_tcp_is_served, a_drain_waits_for_streams, coturns_client_is_served)
+     a_port_in_use_is_said, without_udp_tcp_is_served, a_drain_waits_for_streams, coturns_client_is_served,
+     data_is_relayed_both_ways_over_tls, a_tls_stream_may_be_cut_anywhere, alpn_is_selected_if_it_is_offered,
+     old_versions_are_refused, what_is_no_tls_is_closed, a_handshake_that_never_ends_is_not_waited_for,
+     both_kinds_of_certificate_are_served_side_by_side, a_new_certificate_is_taken_on_sighup,
+     without_a_certificate_tls_is_not_served, without_udp_and_tcp_tls_is_served, many_tls_clients_leave_nothing_behind,
+     a_proxy_says_for_whom_it_speaks, coturns_client_is_served_over_tls)

@@ -6,11 +6,11 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 static const msec_t MESSAGE_TIME = SECONDS(10), STALL_TIME = SECONDS(60), STALE_TIME = SECONDS(5);
 
 enum {
+	OUTPUT_MAX = STREAM_RELAYED_MAX + STREAM_ANSWERS_MAX, TLS_OVERHEAD = 16 << 10,
 	UNSENT_MAX = 128 << 10,		/* bytes that the kernel may hold and not have sent: media must not age there */
 	SPARE_CAP = 128 << 10		/* larger output buffers are not kept */
 };
@@ -215,12 +215,19 @@ static void on_data(void *owner, struct span in)
 {
 	struct path_tcp *c = owner;
 
-	if (c->partial.len > 0)
+	if (c->partial.len > 0 && !c->closing)
 		in = finish_partial(c, in);
 	while (in.len > 0 && !c->closing)
 		in = cut_batch(c, in);
 	if (!c->closing)
 		arm(c);
+}
+
+/* NULL: that connection is gone; an allocation that may move outlives it. */
+static struct path_tcp *find(const struct path_tcps *t, const struct client_path *client)
+{
+	struct path_tcp *c = t->v[client->socket];
+	return c != NULL && path_equal(&c->path, client) ? c : NULL;
 }
 
 /* --- what goes --------------------------------------------------------------------------------------------------- */
@@ -258,11 +265,11 @@ static bool queue(struct path_tcp *c, const struct span *parts, unsigned n, size
 void path_tcp_relay(struct path_tcps *t, const struct client_path *to, struct span head, struct span payload, uint8_t tail)
 {
 	static const uint8_t zeros[8];
-	struct path_tcp *c = t->v[to->socket];
+	struct path_tcp *c = find(t, to);
 	const struct span parts[] = { head, payload, { zeros, tail } };
 	size_t size = head.len + payload.len + tail;
 
-	if (c->closing)
+	if (c == NULL || c->closing)
 		return;
 	if (!has_room(c, size, STREAM_RELAYED_MAX) || now(t) - stream_progress(c->stream) > STALE_TIME ||
 	    !queue(c, parts, 3, size))
@@ -271,12 +278,12 @@ void path_tcp_relay(struct path_tcps *t, const struct client_path *to, struct sp
 
 void path_tcp_answer(struct path_tcps *t, const struct client_path *to, struct span message)
 {
-	struct path_tcp *c = t->v[to->socket];
+	struct path_tcp *c = find(t, to);
 
-	if (c->closing || c->choked)
+	if (c == NULL || c->closing || c->choked)
 		return;
 	make_dirty(c);
-	c->choked = !has_room(c, message.len, STREAM_RELAYED_MAX + STREAM_ANSWERS_MAX) || !queue(c, &message, 1, message.len);
+	c->choked = !has_room(c, message.len, OUTPUT_MAX) || !queue(c, &message, 1, message.len);
 }
 
 static void recycle(struct path_tcps *t, struct buf *b)
@@ -361,74 +368,62 @@ static void set_socket(int fd)
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof(unsent));
 }
 
-static struct path_tcp *conn_new(struct path_tcps *t, const struct landed *l)
+static struct path_tcp *conn_new(struct path_tcps *t, struct landing *l)
 {
 	struct path_tcp *c = calloc(1, sizeof(*c));
 
 	if (c == NULL)
 		return NULL;
 	c->set = t;
-	c->path = (struct client_path){ .client = l->client, .server = l->server, .transport = l->transport };
 	c->timer.fire = on_timer;
 	buf_init(&c->partial, FRAME_MAX);
-	buf_init(&c->out, STREAM_RELAYED_MAX + STREAM_ANSWERS_MAX);
-	if (take_number(t, c))
-		return c;
-	free(c);
-	return NULL;
-}
-
-static void refuse(struct path_tcps *t, int fd, enum path_tcp_end why)
-{
-	count_add(&t->counts.ended[why], 1);
-	if (fd >= 0)
-		close(fd);
-}
-
-void path_tcp_open(struct path_tcps *t, const struct landed *l)
-{
-	enum strangers_verdict v = strangers_enter(t->opt.strangers, &l->client.ip);
-	struct path_tcp *c;
-
-	count_add(&t->counts.opened[l->transport], 1);
-	if (v == STRANGER_REFUSED) {
-		refuse(t, l->fd, TCP_END_ADDRESS);
-		return;
-	}
-	if (!relay_addresses_reserve(t->opt.descriptors)) {
-		strangers_leave(t->opt.strangers, &l->client.ip);
-		refuse(t, l->fd, TCP_END_CAPACITY);
-		return;
+	buf_init(&c->out, OUTPUT_MAX);
+	c->path = (struct client_path){ .client = l->peer, .transport = l->tls != NULL ? TRANSPORT_TLS : TRANSPORT_TCP };
+	if (!take_number(t, c)) {
+		free(c);
+		return NULL;
 	}
 	set_socket(l->fd);
-	c = conn_new(t, l);
-	if (c == NULL)
-		close(l->fd);
-	else if ((c->stream = stream_adopt(t->opt.loop, l->fd, &on_stream, c)) == NULL) {
+	c->stream = landing_adopt(l, t->opt.loop, &on_stream, c);
+	if (c->stream == NULL) {
 		give_number(t, c);
 		free(c);
-		c = NULL;
+		return NULL;
 	}
+	c->path.server = stream_local(c->stream);
+	stream_set_limit(c->stream, OUTPUT_MAX + TLS_OVERHEAD);
+	return c;
+}
+
+void path_tcp_open(struct path_tcps *t, struct landing *l)
+{
+	uint8_t transport = l->tls != NULL ? TRANSPORT_TLS : TRANSPORT_TCP;
+	enum strangers_verdict v = strangers_enter(t->opt.strangers, &l->peer.ip);
+	bool place = v != STRANGER_REFUSED && relay_addresses_reserve(t->opt.descriptors);
+	struct path_tcp *c = place ? conn_new(t, l) : NULL;
+
+	count_add(&t->counts.opened[transport], 1);
 	if (c == NULL) {
-		relay_addresses_release(t->opt.descriptors);
-		strangers_leave(t->opt.strangers, &l->client.ip);
-		refuse(t, -1, TCP_END_CAPACITY);
+		count_add(&t->counts.ended[v == STRANGER_REFUSED ? TCP_END_ADDRESS : TCP_END_CAPACITY], 1);
+		if (place)
+			relay_addresses_release(t->opt.descriptors);
+		if (v != STRANGER_REFUSED)
+			strangers_leave(t->opt.strangers, &l->peer.ip);
 		return;
 	}
-	stream_set_limit(c->stream, STREAM_RELAYED_MAX + STREAM_ANSWERS_MAX);
-	count_add(&t->counts.open[c->path.transport], 1);
+	count_add(&t->counts.open[transport], 1);
 	list_add_tail(&t->all, &c->in_all);
 	become_stranger(c);
-	arm(c);
 	if (v == STRANGER_CROWD)
 		drop_oldest_stranger(t);
+	on_data(c, buf_span(&l->unread));
 }
 
 void path_tcp_allocation_ended(struct path_tcps *t, const struct client_path *client)
 {
-	struct path_tcp *c = t->v[client->socket];
+	struct path_tcp *c = find(t, client);
 
-	if (c->closing || c->stranger)
+	if (c == NULL || c->closing || c->stranger)
 		return;
 	if (strangers_enter(t->opt.strangers, &c->path.client.ip) == STRANGER_REFUSED) {
 		c->choked = true;	/* it is the core that calls: closed when this turn ends */

@@ -1,6 +1,6 @@
 /* path_tcp.h - the streams that clients talk to: one connection each, all of one worker together.
  *
- *	landed --> STRANGER <--allocates, allocation ends--> CLIENT --> closing --> gone
+ *	lander --> STRANGER <--allocates, allocation ends--> CLIENT --> closing --> gone
  *
  * A connection lives on one worker from its first message to its end. What one read brings is cut into frames in place and
  * handed on by the batch; what goes back is collected and written once per loop turn. Relayed data is dropped when too
@@ -11,7 +11,7 @@
 #ifndef TURND_IO_PATH_TCP_H
 #define TURND_IO_PATH_TCP_H
 
-#include "common/base/buf.h"
+#include "common/net/landing.h"
 #include "common/net/loop_wheel.h"
 #include "turnd/core/client_path.h"
 #include "turnd/core/counters.h"
@@ -85,19 +85,14 @@ void path_tcps_init(struct path_tcps *t, const struct path_tcp_options *o);
 void path_tcps_shut(struct path_tcps *t);	/* closes all connections; the loop must turn once more */
 void path_tcps_free(struct path_tcps *t);	/* the loop has turned, or init was never called on a zeroed t */
 
-struct landed {				/* a connection on its way to its worker */
-	int fd;
-	uint8_t transport;		/* enum transport */
-	struct endpoint client, server;
-};
-void path_tcp_open(struct path_tcps *t, const struct landed *l);	/* takes the descriptor over, whatever happens */
+void path_tcp_open(struct path_tcps *t, struct landing *l);	/* adopts it, or leaves it to be dropped */
 
 /* Queue for a client. Copies; sent by path_tcp_flush(). */
 void path_tcp_relay(struct path_tcps *t, const struct client_path *to, struct span head, struct span payload, uint8_t tail);
 void path_tcp_answer(struct path_tcps *t, const struct client_path *to, struct span message);
 void path_tcp_flush(struct path_tcps *t);
 
-/* The client's allocation ended, but not its connection: from now on it is a stranger again. */
+/* The client's allocation ended or moved away, but not its connection: from now on it is a stranger again. */
 void path_tcp_allocation_ended(struct path_tcps *t, const struct client_path *client);
 
 #endif

@@ -1,5 +1,6 @@
 #include "turnd/io/report.h"
 
+#include "common/crypto/tls_server.h"
 #include "turnd/core/counters.h"
 
 #include <inttypes.h>
@@ -111,6 +112,38 @@ static void lag(const struct workers *ws, struct buf *out)
 	}
 }
 
+static void landings(const struct workers *ws, struct buf *out)
+{
+	head(out, "turnd_landings_total", "counter", "Connections that were accepted, and what became of them before a worker had them.");
+	for (unsigned k = 0; k < LAND_KINDS; k++) {
+		const struct lander_counts n = landers_counts(&ws->landers, (enum land_kind)k);
+		const struct { const char *result; uint64_t n; } rows[] = {
+			{ "landed", n.landed }, { "bad_proxy", n.bad_proxy }, { "bad_handshake", n.bad_handshake }, { "late", n.late },
+			{ "overtaken", n.overtaken }, { "gone", n.gone }, { "dropped", n.dropped },
+		};
+		for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
+			buf_addf(out, "turnd_landings_total{way=\"%s\",result=\"%s\"} %" PRIu64 "\n", land_kind_names[k], rows[i].result,
+				 rows[i].n);
+	}
+}
+
+static void certificates(const struct workers *ws, struct buf *out)
+{
+	struct tls_counts n;
+
+	if (ws->tls == NULL)
+		return;
+	n = tls_server_counts(ws->tls);
+	head(out, "turnd_handshakes_total", "counter", "Handshakes of TLS and DTLS.");
+	buf_addf(out, "turnd_handshakes_total{result=\"ok\"} %" PRIu64 "\nturnd_handshakes_total{result=\"refused_by_client\"} %" PRIu64
+		 "\nturnd_handshakes_total{result=\"failed\"} %" PRIu64 "\nturnd_handshakes_total{result=\"abandoned\"} %" PRIu64 "\n",
+		 n.handshakes, n.refused_by_peer, n.failed, n.abandoned);
+	head(out, "turnd_handshakes_resumed_total", "counter", "Handshakes that a session ticket made short.");
+	row(out, "turnd_handshakes_resumed_total", n.resumed);
+	head(out, "turnd_certificate_expiry_seconds", "gauge", "When the first certificate ends, as Unix time.");
+	row(out, "turnd_certificate_expiry_seconds", (uint64_t)tls_server_expiry(ws->tls));
+}
+
 static void ports(const struct workers *ws, struct buf *out)
 {
 	char ip[IP_TEXT];
@@ -152,6 +185,8 @@ void report_metrics(const struct workers *ws, struct buf *out)
 	traffic(ws, out, "turnd_bytes_total", "Their bytes.", AT(bytes));
 	losses(ws, out);
 	streams(ws, out);
+	landings(ws, out);
+	certificates(ws, out);
 	ports(ws, out);
 	lag(ws, out);
 	head(out, "turnd_secrets", "gauge", "TURN REST secrets that are valid.");

@@ -15,14 +15,13 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 enum { BEAT = 500 };		/* ms */
 enum { CLIENT_ROUNDS = 4 };	/* full batches from one socket before others have their turn */
 
 struct worker {
 	unsigned index;
-	bool loop_open, started, stopping;
+	bool loop_open, place_open, started, stopping;
 	uv_loop_t loop;
 	uv_thread_t thread;
 	uv_async_t wake;
@@ -43,10 +42,7 @@ struct worker {
 	/* what main wants */
 	atomic_bool want_drain, want_stop;
 	_Atomic(const struct turn_settings *) want_settings, settings;
-	/* what landers bring */
-	uv_mutex_t landing_lock;
-	struct list landing;		/* of struct landing_stream */
-	atomic_uint n_landing;
+	struct landing_place place;	/* where landers bring streams */
 	/* the batch at hand */
 	struct rx_batch *rx;
 	struct client_path from[BATCH];
@@ -294,55 +290,29 @@ static void on_turn_over(uv_check_t *check)
 	path_tcp_flush(&w->streams);
 }
 
-struct landing_stream {
-	struct list link;
-	struct landed landed;
-};
-
-bool worker_land(struct worker *w, const struct landed *l)
+static void on_landed(void *owner, struct landing *l)
 {
-	struct landing_stream *s = calloc(1, sizeof(*s));
+	struct worker *w = owner;
+	path_tcp_open(&w->streams, l);
+}
 
-	if (s == NULL)
-		return false;
-	s->landed = *l;
-	uv_mutex_lock(&w->landing_lock);
-	list_add_tail(&w->landing, &s->link);
-	uv_mutex_unlock(&w->landing_lock);
-	atomic_fetch_add(&w->n_landing, 1);
-	uv_async_send(&w->wake);
-	return true;
+struct landing_place *worker_landing_place(struct worker *w)
+{
+	return &w->place;
 }
 
 unsigned worker_streams(const struct worker *w)
 {
-	uint64_t n = atomic_load(&w->n_landing);
+	uint64_t n = 0;
 
 	for (unsigned i = 0; i < TURN_TRANSPORTS; i++)
 		n += count_read(&w->streams.counts.open[i]);
 	return (unsigned)n;
 }
 
-/* wanted false: those that never got to live. */
-static void take_landed(struct worker *w, bool wanted)
+static void on_place_closed(struct landing_place *p)
 {
-	for (;;) {
-		struct landing_stream *s = NULL;
-		uv_mutex_lock(&w->landing_lock);
-		if (!list_empty(&w->landing)) {
-			s = container_of(w->landing.next, struct landing_stream, link);
-			list_del(&s->link);
-		}
-		uv_mutex_unlock(&w->landing_lock);
-		if (s == NULL)
-			return;
-		if (wanted)
-			path_tcp_open(&w->streams, &s->landed);
-		else
-			close(s->landed.fd);
-		atomic_fetch_sub(&w->n_landing, 1);
-		free(s);
-	}
+	(void)p;
 }
 
 static uint16_t last_channel(const struct turn_settings *s)
@@ -361,8 +331,11 @@ static void close_handle(uv_handle_t *h, void *ctx)
 
 static void close_handles(struct worker *w)
 {
-	if (!w->stopping)
+	if (!w->stopping) {
 		path_tcps_shut(&w->streams);
+		if (w->place_open)
+			landing_place_close(&w->place, on_place_closed);
+	}
 	w->stopping = true;
 	uv_walk(&w->loop, close_handle, NULL);
 }
@@ -378,8 +351,6 @@ static void on_wake(uv_async_t *a)
 	}
 	if (atomic_load(&w->want_drain))
 		turn_server_drain(w->server);
-	if (!w->stopping)
-		take_landed(w, true);
 	if (atomic_load(&w->want_stop) && !w->stopping)
 		close_handles(w);
 }
@@ -445,6 +416,9 @@ static int open_handles(struct worker *w, const struct worker_options *o)
 		.allocate_timeout = o->allocate_timeout,
 		.last_channel = last_channel(o->settings),
 	});
+	if ((rc = landing_place_open(&w->place, &w->loop, on_landed, w)) < 0)
+		return rc;
+	w->place_open = true;
 	if ((rc = uv_async_init(&w->loop, &w->wake, on_wake)) < 0 || (rc = uv_timer_init(&w->loop, &w->timer)) < 0 ||
 	    (rc = uv_timer_init(&w->loop, &w->beat)) < 0 || (rc = uv_timer_start(&w->beat, on_beat, BEAT, BEAT)) < 0 ||
 	    (rc = uv_check_init(&w->loop, &w->turn_over)) < 0 || (rc = uv_check_start(&w->turn_over, on_turn_over)) < 0 ||
@@ -465,12 +439,8 @@ struct worker *worker_new(const struct worker_options *o, char why[256])
 	int rc = ENOMEM;
 
 	why[0] = '\0';
-	if (w == NULL || uv_mutex_init(&w->landing_lock) < 0) {
-		free(w);
-		snprintf(why, 256, "cannot start worker %u: %s", o->index, strerror(rc));
-		return NULL;
-	}
-	list_init(&w->landing);
+	if (w == NULL)
+		goto failed;
 	w->index = o->index;
 	w->addresses = o->addresses;
 	w->timer_due = NEVER;
@@ -526,14 +496,12 @@ void worker_free(struct worker *w)
 		turn_server_free(w->server);
 	if (w->loop_open)
 		close_loop(w);
-	take_landed(w, false);
 	path_tcps_free(&w->streams);
 	relay_sockets_shut(&w->relays);
 	while (w->n_paths > 0)
 		path_udp_close(&w->paths[--w->n_paths]);
 	free(w->paths);
 	rx_free(w->rx);
-	uv_mutex_destroy(&w->landing_lock);
 	free(w);
 }
 

@@ -41,9 +41,8 @@ void worker_stop(struct worker *w);		/* the thread will end its allocations and 
 void worker_join(struct worker *w);		/* waits for that */
 void worker_free(struct worker *w);		/* joined, or never started; closes the sockets */
 
-/* Any thread. A connection that shall live here: true, and its descriptor is the worker's. */
-bool worker_land(struct worker *w, const struct landed *l);
-unsigned worker_streams(const struct worker *w);	/* living here, or on their way */
+struct landing_place *worker_landing_place(struct worker *w);	/* where landers bring streams; until worker_stop() */
+unsigned worker_streams(const struct worker *w);	/* any thread: how many live here */
 
 /* How late the loop is for what it wants to do at a time, in microseconds: the worst of late, fading within seconds. */
 uint64_t worker_lag(const struct worker *w);

@@ -3,6 +3,7 @@
 #include "common/base/log.h"
 #include "common/base/random.h"
 #include "common/crypto/digest.h"
+#include "common/crypto/tls_server.h"
 #include "turnd/core/counters.h"
 #include "turnd/core/quota.h"
 #include "turnd/io/cpus.h"
@@ -18,6 +19,8 @@ enum {
 	/* Descriptors that relays may not take: the log, admin connections, and what each worker has beside its listeners. */
 	RESERVED = 256, RESERVED_WORKER = 8
 };
+
+static const msec_t CERTIFICATES_POLL = SECONDS(10);
 
 static void say_first(void *ctx, const char *option, size_t i, const char *sentence)
 {
@@ -155,20 +158,84 @@ static bool make_workers(struct workers *ws, const struct endpoint *listeners, s
 	return true;
 }
 
-/* Streams come in only when every worker is there to take them. */
-static bool make_landing(struct workers *ws, const struct endpoint *listeners, size_t n, char why[256])
-{
-	const struct landing_options o = { .tcp = listeners, .n_tcp = n, .workers = ws->v, .n_workers = ws->n };
-	int rc;
+/* --- streams ----------------------------------------------------------------------------------------------------- */
 
-	if (ws->config->no_tcp)
-		return true;
-	if ((ws->landing = landing_new(&o, why)) == NULL)
-		return false;
-	if ((rc = landing_start(ws->landing)) < 0)
-		snprintf(why, 256, "cannot start the thread that accepts connections: %s", uv_strerror(rc));
-	return rc == 0;
+static void on_certificates_timer(uv_timer_t *t)
+{
+	struct workers *ws = t->data;
+	char why[TLS_FILE_WHY];
+
+	if (!tls_server_files_changed(ws->tls))
+		return;
+	if (tls_server_reload(ws->tls, NULL, why))
+		LOG(LOG_INFO, "certificates_reloaded", LOG_INT("expiry", tls_server_expiry(ws->tls)));
+	else
+		LOG(LOG_ERROR, "certificates_kept", LOG_STR("msg", why));
 }
+
+static bool make_tls(struct workers *ws, uv_loop_t *loop, char why[256])
+{
+	struct tls_server_options o;
+	char sentence[TLS_FILE_WHY];
+
+	if (ws->config->no_tls && !ws->config->dtls)
+		return true;
+	if (!config_tls(ws->config, &o)) {
+		LOG(LOG_WARNING, "no_tls", LOG_STR("msg", "no certificate (cert, pkey): TLS is not served"));
+		return true;
+	}
+	ws->tls = tls_server_new(&o, sentence);
+	if (ws->tls == NULL) {
+		snprintf(why, 256, "cert, pkey: %.200s", sentence);
+		return false;
+	}
+	(void)uv_timer_init(loop, &ws->certificates);
+	ws->certificates.data = ws;
+	(void)uv_timer_start(&ws->certificates, on_certificates_timer, CERTIFICATES_POLL, CERTIFICATES_POLL);
+	return true;
+}
+
+/* The listening addresses with another port; those of the second port not once more. */
+static size_t at_port(const struct workers *ws, const struct endpoint *listeners, size_t n, uint16_t port,
+		      struct endpoint out[LAND_ADDRESSES])
+{
+	size_t found = 0;
+
+	for (size_t i = 0; i < n && found < LAND_ADDRESSES; i++)
+		if (listeners[i].port == ws->config->listening_port)
+			out[found++] = (struct endpoint){ listeners[i].ip, port };
+	return found;
+}
+
+/* Streams come in only when every worker is there to take them. */
+static bool make_landers(struct workers *ws, uv_loop_t *loop, const struct endpoint *listeners, size_t n, char why[256])
+{
+	const struct turnd_config *c = ws->config;
+	const struct complaints say = { say_first, why };
+	struct landers_options o = { .tls = ws->tls, .workers = ws->v, .n_workers = ws->n, .n_proxies = c->trusted_proxy.n };
+	bool tls = ws->tls != NULL && !c->no_tls;
+
+	o.proxies = ws->proxies = config_ranges(&c->trusted_proxy, "trusted-proxy", &say);
+	if (o.proxies == NULL)
+		return false;
+	if (n > LAND_ADDRESSES && !(c->no_tcp && !tls)) {
+		snprintf(why, 256, "listening-ip: more than %d addresses for TCP", LAND_ADDRESSES);
+		return false;
+	}
+	if (!c->no_tcp) {
+		memcpy(o.at[LAND_TCP], listeners, n * sizeof(*listeners));
+		o.n_at[LAND_TCP] = n;
+	}
+	if (tls)
+		o.n_at[LAND_TLS] = at_port(ws, listeners, n, c->tls_listening_port, o.at[LAND_TLS]);
+	if (c->tcp_proxy_port != 0)
+		o.n_at[LAND_TCP_PROXY] = at_port(ws, listeners, n, c->tcp_proxy_port, o.at[LAND_TCP_PROXY]);
+	if (tls && c->tls_proxy_port != 0)
+		o.n_at[LAND_TLS_PROXY] = at_port(ws, listeners, n, c->tls_proxy_port, o.at[LAND_TLS_PROXY]);
+	return landers_start(&ws->landers, loop, &o, why);
+}
+
+/* --- start ------------------------------------------------------------------------------------------------------- */
 
 static void say_what_is_served(const struct workers *ws, const struct endpoint *listeners, size_t n)
 {
@@ -176,8 +243,10 @@ static void say_what_is_served(const struct workers *ws, const struct endpoint *
 
 	for (size_t i = 0; i < n && !ws->config->no_udp; i++)
 		LOG(LOG_INFO, "listening", LOG_STR("transport", "udp"), LOG_STR("at", endpoint_format(&listeners[i], at)));
-	for (size_t i = 0; i < n && !ws->config->no_tcp; i++)
-		LOG(LOG_INFO, "listening", LOG_STR("transport", "tcp"), LOG_STR("at", endpoint_format(&listeners[i], at)));
+	for (unsigned k = 0; k < LAND_KINDS; k++)
+		for (size_t i = 0; i < ws->landers.opt.n_at[k]; i++)
+			LOG(LOG_INFO, "listening", LOG_STR("transport", land_kind_names[k]),
+			    LOG_STR("at", endpoint_format(&ws->landers.opt.at[k][i], at)));
 	for (size_t i = 0; i < ws->addresses.n; i++) {
 		const struct relay_address *a = &ws->addresses.v[i];
 		LOG(LOG_INFO, "relaying", LOG_STR("address", ip_format(&a->ip, at)),
@@ -195,7 +264,7 @@ static void say_what_is_served(const struct workers *ws, const struct endpoint *
 		LOG(LOG_WARNING, "loopback_peers", LOG_STR("msg", "clients can reach the services of this host through the relay"));
 }
 
-struct workers *workers_start(const struct turnd_config *config, char why[256])
+struct workers *workers_start(uv_loop_t *loop, const struct turnd_config *config, char why[256])
 {
 	struct endpoint listeners[ADDRESSES_MAX];
 	struct workers *ws = calloc(1, sizeof(*ws));
@@ -213,12 +282,12 @@ struct workers *workers_start(const struct turnd_config *config, char why[256])
 	if (ws->v == NULL)
 		snprintf(why, 256, "no memory");
 	else if ((config->no_udp || ports_are_free(listeners, n, why)) && make_shared(ws, n, why) &&
-		 make_workers(ws, listeners, n, why) && make_landing(ws, listeners, n, why)) {
+		 make_tls(ws, loop, why) && make_workers(ws, listeners, n, why) && make_landers(ws, loop, listeners, n, why)) {
 		say_what_is_served(ws, listeners, n);
 		return ws;
 	}
+	ws->abandoned = true;
 	workers_stop(ws);
-	workers_free(ws);
 	return NULL;
 }
 
@@ -252,6 +321,17 @@ static bool settled(struct workers *ws)
 	return true;
 }
 
+bool workers_reload_certificates(struct workers *ws, const struct turnd_config *config, char why[256])
+{
+	struct tls_server_options o;
+	char sentence[TLS_FILE_WHY];
+
+	if (ws->tls == NULL || !config_tls(config, &o) || tls_server_reload(ws->tls, &o, sentence))
+		return true;
+	snprintf(why, 256, "cert, pkey: %.200s", sentence);
+	return false;
+}
+
 bool workers_reload(struct workers *ws, const struct turnd_config *config, char why[256])
 {
 	const struct complaints say = { say_first, why };
@@ -277,16 +357,36 @@ bool workers_reload(struct workers *ws, const struct turnd_config *config, char 
 	return true;
 }
 
-void workers_stop(struct workers *ws)
+/* The last part that lands streams, or would reload, has closed. */
+static void on_part_closed(void *self)
 {
-	landing_free(ws->landing);
-	ws->landing = NULL;
+	struct workers *ws = self;
+
+	if (--ws->closing > 0)
+		return;
 	for (unsigned i = 0; ws->v != NULL && i < ws->n; i++)
 		if (ws->v[i] != NULL)
 			worker_stop(ws->v[i]);
 	for (unsigned i = 0; ws->v != NULL && i < ws->n; i++)
 		if (ws->v[i] != NULL)
 			worker_join(ws->v[i]);
+	if (ws->abandoned)
+		workers_free(ws);
+}
+
+static void on_timer_closed(uv_handle_t *h)
+{
+	on_part_closed(h->data);
+}
+
+void workers_stop(struct workers *ws)
+{
+	ws->closing = 1;
+	if (ws->tls != NULL) {
+		ws->closing++;
+		uv_close((uv_handle_t *)&ws->certificates, on_timer_closed);
+	}
+	landers_stop(&ws->landers, on_part_closed, ws);
 }
 
 void workers_free(struct workers *ws)
@@ -299,6 +399,8 @@ void workers_free(struct workers *ws)
 	quota_free(ws->quota);
 	relay_addresses_close(&ws->addresses);
 	strangers_close(&ws->strangers);
+	tls_server_free(ws->tls);
+	free(ws->proxies);
 	secret_wipe(ws->nonce_key, sizeof(ws->nonce_key));
 	free(ws);
 }

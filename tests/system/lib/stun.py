@@ -216,7 +216,7 @@ class StreamTurnClient(TurnClient):
         if before:
             self.sock.sendall(before)
         if tls:
-            self.sock = tls.wrap_socket(self.sock, server_hostname="turn.example.org")
+            self.sock = tls.wrap_socket(self.sock, server_hostname="localhost")
         self.rest = b""
 
     def send_raw(self, raw):

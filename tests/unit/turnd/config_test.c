@@ -125,7 +125,7 @@ static void a_configuration_of_coturn_is_taken(void **state)
 static void every_option_of_a_usual_coturn_file_is_known(void **state)
 {
 	static const char *const names[] = {
-		"tls-listening-port", "cert", "pkey", "pkey-pwd", "cipher-list", "no-tls", "no-dtls", "no-tcp-relay",
+		"cipher-list", "no-dtls", "no-tcp-relay",
 		"no-stun", "stun-only", "no-multicast-peers", "no-loopback-peers",
 		"userdb", "syslog", "simple-log", "cli-password", "web-admin", "prometheus", "dh2066", "no-tlsv1",
 	};
@@ -440,14 +440,14 @@ static void ranges_have_both_ends(void **state)
 
 static void listening_and_admin_addresses_are_no_peers(void **state)
 {
-	static const char *const expected[] = { "127.0.0.1:3478", "192.0.2.7:3478", "192.0.2.7:9641" };
+	static const char *const expected[] = { "127.0.0.1:3478", "192.0.2.7:3478", "127.0.0.1:5349", "192.0.2.7:5349", "192.0.2.7:9641" };
 	struct run r;
 	struct turnd_settings *s = settings(&r, "user=a:b\nlistening-ip=0.0.0.0\nadmin-ip=192.0.2.7\n");
 	char text[ENDPOINT_TEXT];
 	(void)state;
 
-	assert_int_equal(s->turn.policy.n_own_services, 3);
-	for (size_t i = 0; i < 3; i++)
+	assert_int_equal(s->turn.policy.n_own_services, 5);
+	for (size_t i = 0; i < 5; i++)
 		assert_string_equal(endpoint_format(&s->turn.policy.own_services[i], text), expected[i]);
 	assert_int_equal(s->turn.policy.n_directed_broadcasts, 1);
 	turnd_settings_free(s);

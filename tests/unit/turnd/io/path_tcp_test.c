@@ -113,10 +113,14 @@ static int connect_pair(int *served)
 
 static int visit(struct home *h)
 {
-	struct landed l = { .transport = TRANSPORT_TCP, .client = loopback(1), .server = loopback(3478) };
-	int client = connect_pair(&l.fd);
+	struct landing *l = calloc(1, sizeof(*l));
+	int client;
 
-	path_tcp_open(&h->streams, &l);
+	assert_non_null(l);
+	l->peer = loopback(1);
+	client = connect_pair(&l->fd);
+	path_tcp_open(&h->streams, l);
+	landing_drop(l);
 	return client;
 }
 
@@ -322,13 +326,17 @@ static void without_memory_or_descriptors_it_is_refused(void **state)
 	(void)state;
 
 	for (; failed; n++) {
-		struct landed l = { .transport = TRANSPORT_TCP, .client = loopback(1), .server = loopback(3478) };
-		int fd = connect_pair(&l.fd);
+		struct landing *l = calloc(1, sizeof(*l));
+		int fd;
+		assert_non_null(l);
+		l->peer = loopback(1);
+		fd = connect_pair(&l->fd);
 		home_open(&h, SECONDS(60), 10);
 		alloc_fail_at(n);
-		path_tcp_open(&h.streams, &l);
+		path_tcp_open(&h.streams, l);
 		failed = alloc_failed();
 		alloc_fail_never();
+		landing_drop(l);
 		test_loop_turn(&h.loop);
 		assert_int_equal(living(&h), !failed);
 		assert_int_equal(ended(&h, TCP_END_CAPACITY) + ended(&h, TCP_END_ADDRESS), failed);
