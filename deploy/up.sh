@@ -25,7 +25,7 @@ log=$(mktemp)
 make -s -j"$(jobs)" >"$log" 2>&1 || { cat "$log" >&2; rm -f "$log"; die "the build failed, see above"; }
 rm -f "$log"
 
-# --- data folder, secrets, configuration ---------------------------------------------------------------------
+# --- data folder, configuration ------------------------------------------------------------------------------
 umask 077
 if [ -n "${RTC_DATA:-}" ]; then
 	data=$RTC_DATA temporary=
@@ -36,36 +36,26 @@ fi
 data=$(cd "$data" && pwd)
 [ ${#data} -lt 90 ] || die "RTC_DATA is too long for a unix socket in it: $data"
 
-secret_file() {	# makes it once
-	[ -s "$data/$1" ] || od -An -N24 -tx1 /dev/urandom | tr -d ' \n' >"$data/$1"
-	say "$data/$1"
-}
-
 : "${ROOMD_LISTENING_PORT:=8080}" "${SIGNALD_LISTENING_PORT:=8089}" "${TURND_LISTENING_PORT:=3478}"
 : "${ROOMD_ADMIN_PORT:=9080}" "${SIGNALD_ADMIN_PORT:=9089}" "${TURND_ADMIN_PORT:=9641}"
 url=http://localhost:$ROOMD_LISTENING_PORT
-# Both sides must know the same TURN secret, however it was given.
-if [ -z "${TURND_STATIC_AUTH_SECRET:-}${TURND_STATIC_AUTH_SECRET_FILE:-}" ]; then
-	TURND_STATIC_AUTH_SECRET_FILE=$(secret_file turn-secret)
-	export TURND_STATIC_AUTH_SECRET_FILE
-fi
-if [ -z "${ROOMD_STATIC_AUTH_SECRET:-}${ROOMD_STATIC_AUTH_SECRET_FILE:-}" ]; then
-	[ -z "${TURND_STATIC_AUTH_SECRET:-}" ] || export ROOMD_STATIC_AUTH_SECRET="$TURND_STATIC_AUTH_SECRET"
-	[ -z "${TURND_STATIC_AUTH_SECRET_FILE:-}" ] || export ROOMD_STATIC_AUTH_SECRET_FILE="$TURND_STATIC_AUTH_SECRET_FILE"
-fi
+# roomd makes the TURN secret and turnd learns it, both through Redis; so do they find each other. One that is given to
+# turnd is valid too.
 
 cat >"$data/turnd.conf" <<CONF
 listening-ip = 127.0.0.1
 listening-port = $TURND_LISTENING_PORT
 relay-ip = 127.0.0.1
 realm = localhost
-use-auth-secret
+redis = unix://$data/redis.sock
 admin-port = $TURND_ADMIN_PORT
 CONF
 cat >"$data/signald.conf" <<CONF
 listening-ip = 127.0.0.1
 listening-port = $SIGNALD_LISTENING_PORT
 public-url = ws://localhost:$SIGNALD_LISTENING_PORT
+internal-url = http://127.0.0.1:$SIGNALD_LISTENING_PORT
+redis = unix://$data/redis.sock
 room-server = http://127.0.0.1:$ROOMD_LISTENING_PORT
 admin-port = $SIGNALD_ADMIN_PORT
 CONF
@@ -75,10 +65,7 @@ listening-port = $ROOMD_LISTENING_PORT
 public-url = $url
 public-url = http://127.0.0.1:$ROOMD_LISTENING_PORT
 redis = unix://$data/redis.sock
-signal-server = ws://localhost:$SIGNALD_LISTENING_PORT http://127.0.0.1:$SIGNALD_LISTENING_PORT
 trusted-signal = 127.0.0.1
-turn-server = turn:127.0.0.1:$TURND_LISTENING_PORT?transport=udp
-stun-server = stun:127.0.0.1:$TURND_LISTENING_PORT
 realm = localhost
 admin-port = $ROOMD_ADMIN_PORT
 CONF
@@ -117,10 +104,20 @@ wait_ready() {	# name, admin port
 		sleep 0.1
 	done
 }
+wait_found() {	# kind: roomd has seen its lease
+	tries=0
+	until curl -fsS --noproxy '*' -m 2 "http://127.0.0.1:$ROOMD_ADMIN_PORT/fleet" 2>/dev/null | grep -q "\"kind\":\"$1\""; do
+		tries=$((tries + 1))
+		[ $tries -lt 100 ] || failed roomd "sees no $1 server after 10 s"
+		sleep 0.1
+	done
+}
 start turnd && start signald && start roomd
+wait_ready roomd "$ROOMD_ADMIN_PORT"
 wait_ready turnd "$TURND_ADMIN_PORT"
 wait_ready signald "$SIGNALD_ADMIN_PORT"
-wait_ready roomd "$ROOMD_ADMIN_PORT"
+wait_found turn
+wait_found signal
 
 say "data, logs and secrets: $data"
 say "Ctrl-C stops everything."

@@ -13,6 +13,7 @@ status, sanitizer report) fails the test. Standard library only.
 """
 import os
 import pathlib
+import random
 import shutil
 import signal
 import socket
@@ -52,10 +53,21 @@ def wait_until(condition, what, seconds=10):
         time.sleep(0.01)
 
 
+given = set()
+
+
 def free_port(kind=socket.SOCK_STREAM):
-    with socket.socket(socket.AF_INET, kind) as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    """Never the same twice, and below those that the kernel gives to outgoing connections."""
+    while True:
+        port = random.randrange(10000, 32000)
+        with socket.socket(socket.AF_INET, kind) as s:
+            try:
+                s.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+        if port not in given:
+            given.add(port)
+            return port
 
 
 class Daemon:
