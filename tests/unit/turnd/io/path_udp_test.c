@@ -116,6 +116,39 @@ static void a_burst_comes_and_goes_by_the_address_that_was_asked(void **state)
 	rx_free(heard);
 }
 
+static void one_burst_never_leaves_from_two_addresses(void **state)
+{
+	struct tx_counts counts = { 0 };
+	struct endpoint at = { home4, 0 };
+	struct client_path to = { .server.ip = home4 };
+	struct path_udp p;
+	struct sockaddr_storage sa;
+	socklen_t len = endpoint_to_sockaddr(&at, &sa);
+	int client = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	(void)state;
+
+	assert_int_equal(path_udp_open(&p, 0, &any4, 65536, &counts), 0);
+	assert_int_equal(bind(client, (struct sockaddr *)&sa, len), 0);
+	assert_int_equal(getsockname(client, (struct sockaddr *)&sa, &len), 0);
+	to.client = endpoint_from_sockaddr((struct sockaddr *)&sa);
+	for (uint8_t i = 2; i <= 6; i++) {
+		to.server.ip.b[3] = i / 2;
+		path_udp_send_copy(&p, &to, span_of(&i, 1));
+	}
+	path_udp_flush(&p);
+	for (uint8_t i = 2; i <= 6; i++) {
+		uint8_t got;
+		struct endpoint from;
+		len = sizeof(sa);
+		assert_int_equal(recvfrom(client, &got, 1, MSG_DONTWAIT, (struct sockaddr *)&sa, &len), 1);
+		from = endpoint_from_sockaddr((struct sockaddr *)&sa);
+		assert_int_equal(got, i);
+		assert_int_equal(from.ip.b[3], i / 2);
+	}
+	close(client);
+	path_udp_close(&p);
+}
+
 static void a_queue_that_is_full_is_sent_first(void **state)
 {
 	struct client_path to = { .socket = 0 };
@@ -201,6 +234,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_answer_leaves_from_the_address_that_was_asked),
 		cmocka_unit_test(a_burst_comes_and_goes_by_the_address_that_was_asked),
+		cmocka_unit_test(one_burst_never_leaves_from_two_addresses),
 		cmocka_unit_test(a_queue_that_is_full_is_sent_first),
 		cmocka_unit_test(a_taken_port_is_found_before_the_group_is_joined),
 		cmocka_unit_test(a_datagram_of_any_size_is_received_whole),
