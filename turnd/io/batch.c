@@ -32,6 +32,8 @@ struct rx_batch {
 	uint8_t *slots;
 };
 
+/* --- in ---------------------------------------------------------------------------------------------------------- */
+
 static bool socket_can(int option)
 {
 	int off = 0, fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
@@ -370,9 +372,9 @@ static void send_apart(struct tx_batch *q, unsigned i, int fd)
 		for (h.msg_iov = v; v < end && bytes < r->size; v++)
 			bytes += v->iov_len;
 		h.msg_iovlen = (size_t)(v - h.msg_iov);
-		do
+		rc = sendmsg(fd, &h, MSG_DONTWAIT | MSG_NOSIGNAL);
+		if (rc < 0 && errno != EAGAIN)	/* again, as tx_flush() does */
 			rc = sendmsg(fd, &h, MSG_DONTWAIT | MSG_NOSIGNAL);
-		while (rc < 0 && errno == EINTR);
 		count_add(rc >= 0 ? &q->counts->sent : errno == EAGAIN ? &q->counts->full : &q->counts->refused, 1);
 	}
 }

@@ -283,34 +283,49 @@ static void tell_errors(struct relay_sockets *r, uint32_t handle, void *owner)
 	}
 }
 
+/* The datagrams of b, and b is empty; how many they were. */
+static unsigned deliver_all(struct relay_sockets *r, struct rx_batch *b, struct flow_packet packets[BATCH],
+			    void (*deliver)(void *owner, unsigned n), void *owner)
+{
+	struct rx_datagram d;
+	unsigned n = 0, total = 0;
+
+	while (rx_next(b, &d)) {
+		const struct relay_source *from = &r->sources[d.buffer];
+		if (from->socket == no_handle)
+			continue;
+		packets[n++] = (struct flow_packet){ .data = d.data, .allocation = from->owner, .peer = from->peer };
+		total++;
+		if (n == BATCH) {
+			deliver(owner, n);
+			n = 0;
+		}
+	}
+	if (n > 0)
+		deliver(owner, n);
+	rx_reset(b);
+	r->n_sources = 0;
+	return total;
+}
+
 void relay_sockets_receive(struct relay_sockets *r, struct rx_batch *b, struct flow_packet packets[BATCH],
 			   void (*deliver)(void *owner, unsigned n), void *owner)
 {
 	struct epoll_event ev[RELAY_EVENTS];
-	int n_events = epoll_wait(r->epoll, ev, RELAY_EVENTS, 0);
+	unsigned total = 0;
+	int n = RELAY_EVENTS;
 
-	for (int i = 0; i < n_events; i++) {
-		struct rx_datagram d;
-		unsigned n = 0;
-		if (ev[i].events & EPOLLERR)
-			tell_errors(r, ev[i].data.u32, owner);
-		receive_from(r, ev[i].data.u32, b);
-		if (rx_room(b) >= RELAY_RECEIVE && i + 1 < n_events)
-			continue;
-		while (rx_next(b, &d)) {
-			const struct relay_source *from = &r->sources[d.buffer];
-			if (from->socket == no_handle)
-				continue;
-			packets[n++] = (struct flow_packet){ .data = d.data, .allocation = from->owner, .peer = from->peer };
-			if (n == BATCH) {
-				deliver(owner, n);
-				n = 0;
-			}
+	/* Sockets that stay ready go to the end of the kernel's list: all have their turn. */
+	for (unsigned round = 0; round < RELAY_ROUNDS && n == RELAY_EVENTS && total < RELAY_TURN; round++) {
+		n = epoll_wait(r->epoll, ev, RELAY_EVENTS, 0);
+		for (int i = 0; i < n; i++) {
+			if (ev[i].events & EPOLLERR)
+				tell_errors(r, ev[i].data.u32, owner);
+			if (rx_room(b) < RELAY_RECEIVE)
+				total += deliver_all(r, b, packets, deliver, owner);
+			receive_from(r, ev[i].data.u32, b);
 		}
-		if (n > 0)
-			deliver(owner, n);
-		rx_reset(b);
-		r->n_sources = 0;
+		total += deliver_all(r, b, packets, deliver, owner);
 	}
 }
 

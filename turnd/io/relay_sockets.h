@@ -14,7 +14,7 @@
 #include "turnd/io/batch.h"
 #include "turnd/io/relay_addresses.h"
 
-enum { RELAY_EVENTS = 256, RELAY_RECEIVE = 8 };
+enum { RELAY_EVENTS = 64, RELAY_ROUNDS = 4, RELAY_RECEIVE = 8, RELAY_TURN = 1024 };
 
 struct relay_socket;
 
@@ -52,9 +52,9 @@ bool relay_sockets_reserve(struct relay_sockets *r, struct relay *relay, struct 
 enum relay_result relay_sockets_adopt(struct relay_sockets *r, struct allocation *owner, const uint8_t token[RELAY_TOKEN],
 				      struct span user, msec_t now, struct relay *out);
 
-/* Receives from at most RELAY_EVENTS ready sockets into the empty batch b, at most RELAY_RECEIVE buffers from each. Calls deliver
- * with every at most BATCH datagrams, as packets[0 .. n-1]; it may close any socket, and is never called for one after that.
- * b is empty again at the end. */
+/* Receives into the empty batch b: RELAY_ROUNDS times from RELAY_EVENTS ready sockets, at most RELAY_RECEIVE buffers from each; less
+ * when RELAY_TURN datagrams have come. Calls deliver with every at most BATCH datagrams, as packets[0 .. n-1]; it may
+ * close any socket, and is never called for one after that. b is empty again at the end. */
 void relay_sockets_receive(struct relay_sockets *r, struct rx_batch *b, struct flow_packet packets[BATCH],
 			   void (*deliver)(void *owner, unsigned n), void *owner);
 

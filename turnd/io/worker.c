@@ -17,7 +17,7 @@
 #include <stdlib.h>
 
 enum { BEAT = 500 };		/* ms */
-enum { CLIENT_ROUNDS = 4 };	/* full batches from one socket before others have their turn */
+enum { CLIENT_TURN = 4 * BATCH };	/* datagrams from one socket before others have their turn */
 
 struct worker {
 	unsigned index;
@@ -220,16 +220,18 @@ static void on_clients(uv_poll_t *poll, int status, int events)
 {
 	struct path_udp *p = container_of(poll, struct path_udp, poll);
 	struct worker *w = poll->data;
-	unsigned n = BATCH;
+	unsigned n = BATCH, taken = 0;
 	(void)events;
 
 	if (status < 0)		/* libuv stops watching a socket with an error; one datagram's must not silence it */
 		path_udp_clear_error(p, on_clients);
-	for (unsigned round = 0; round < CLIENT_ROUNDS && n == BATCH; round++) {
+	while (n == BATCH && taken < CLIENT_TURN) {
 		unsigned got;
 		n = path_udp_receive(p, w->rx, w->from, BATCH);
-		while ((got = path_udp_packets(w->rx, w->from, w->packets)) > 0)
+		while ((got = path_udp_packets(w->rx, w->from, w->packets)) > 0) {
 			take_from_clients(w, got);
+			taken += got;
+		}
 		rx_reset(w->rx);
 	}
 	arm_timer(w);
