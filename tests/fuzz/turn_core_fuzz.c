@@ -105,6 +105,7 @@ static bool on_reserve(void *shell, struct relay *r, struct span user, uint8_t t
 {
 	struct scene *s = shell;
 
+	(void)user;
 	require(r->open);
 	if (s->reserved.port != 0)
 		return false;
@@ -448,8 +449,9 @@ static void act_settings(struct scene *s, uint8_t what)
 	case 12: s->settings.n_users = 2 - s->settings.n_users, s->settings.redirect = what & 64; break;
 	case 13: s->settings.rfc5766_channel_numbers = true; break;
 	case 14: s->settings.algorithms = 1 + (what >> 4) % ALGORITHMS_ALL; break;
-	case 15: s->settings.credential_max = 600 - s->settings.credential_max; break;
-	default: s->settings.fingerprint = !s->settings.fingerprint;
+	default:
+		s->settings.fingerprint = !s->settings.fingerprint;
+		s->settings.credential_max = 600 - s->settings.credential_max;
 	}
 	require(turn_server_settings(s->server, &s->settings));
 }

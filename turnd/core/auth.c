@@ -68,11 +68,12 @@ struct claim {
 
 static const struct turn_user *find(const struct auth *a, const struct turn_user *wanted, bool hash)
 {
-	const struct turn_user **first = hash ? a->users + a->settings->n_users : a->users;
-	const struct turn_user **found = NULL;
+	size_t n = a->settings->n_users;
+	const struct turn_user **found;
 
-	if (a->settings->n_users > 0)
-		found = bsearch(&wanted, first, a->settings->n_users, sizeof(*first), hash ? by_hash : by_name);
+	if (n == 0)
+		return NULL;
+	found = bsearch(&wanted, hash ? a->users + n : a->users, n, sizeof(*found), hash ? by_hash : by_name);
 	return found != NULL ? *found : NULL;
 }
 
@@ -232,7 +233,7 @@ static struct auth_result check_claim(const struct auth *a, const struct auth_qu
 struct auth_result auth_check(const struct auth *a, const struct auth_query *q, struct identity *who)
 {
 	const struct turn_settings *set = a->settings;
-	struct claim c = { .known = NULL };
+	struct claim c = { .user = SPAN_LIT("") };
 	enum nonce_result fresh;
 
 	*who = (struct identity){ .expiry = INT64_MAX };

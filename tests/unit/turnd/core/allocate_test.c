@@ -105,6 +105,10 @@ static void a_reservation_token_excludes_others_and_is_unknown(void **state)
 	struct player *alice = world_player(*state, "alice");
 	assert_int_equal(allocate_with(alice, ATTR_RESERVATION_TOKEN, "12345678", 8), 508);
 	assert_int_equal(allocate_with(alice, ATTR_RESERVATION_TOKEN, "1234567", 7), 400);
+	begin_allocate(alice);
+	stun_add(&alice->b, ATTR_RESERVATION_TOKEN, span_of("12345678", 8));
+	stun_add(&alice->b, ATTR_MOBILITY_TICKET, span_of("ticket", 6));
+	assert_int_equal(player_send_signed(alice), 508);			/* section 4: 5 before 8 */
 	static const struct { uint16_t type; const char *value; size_t len; } others[] = {
 		{ ATTR_EVEN_PORT, "\0", 1 }, { ATTR_REQUESTED_ADDRESS_FAMILY, "\1\0\0\0", 4 },
 		{ ATTR_ADDITIONAL_ADDRESS_FAMILY, "\2\0\0\0", 4 }, { 0x8032, "\2\0\0\0", 4 },

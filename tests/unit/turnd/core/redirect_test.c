@@ -17,7 +17,7 @@ static struct alternate others[4];
 
 static void know_others(struct world *w)
 {
-	others[0] = (struct alternate){ .at = ep("198.51.100.1:3478"), .transports = PLAIN };
+	others[0] = (struct alternate){ .at = ep("198.51.100.1:3478"), .transports = PLAIN, .domain = SPAN_LIT("plain.example.org") };
 	others[1] = (struct alternate){ .at = ep("[2001:db8::1]:3479"), .transports = PLAIN };
 	others[2] = (struct alternate){ .at = ep("198.51.100.2:5349"), .transports = SECURE, .domain = SPAN_LIT("turn2.example.org") };
 	others[3] = (struct alternate){ .at = ep("[2001:db8::2]:5349"), .transports = SECURE };
