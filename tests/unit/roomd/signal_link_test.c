@@ -228,6 +228,34 @@ static void what_waits_has_a_limit(void **state)
 	assert_int_equal(w.failed, SIGNAL_LANE_WAITING + 2);
 }
 
+static void connections_to_a_server_that_is_no_more_are_let_go(void **state)
+{
+	struct world w;
+	struct node node = { .id = "signal-1" };
+	const struct node *nodes[] = { &node };
+	char text[128];
+
+	(void)state;
+	open_world(&w, false);
+	snprintf(text, sizeof(text), "signal 1\nstarted 1\nzone \nload 0\ndraining 0\nurl ws://localhost:%u\n",
+		 http_server_at(w.server, 0).port);
+	assert_true(node_record_parse(span_str(text), &node.r));
+	assert_true(servers_init(&w.site.servers, &(struct node_set){ 1, nodes }, SPAN_LIT("")));
+	for (int i = 0; i < 2; i++) {
+		struct letter *l = malloc(sizeof(*l));
+		*l = (struct letter){ &w, 'a' };
+		signal_link_forward(w.link, &w.site.servers.signal[0].server, SPAN_LIT("room"), SPAN_LIT("x"), SPAN_LIT("m"), on_told, l);
+		servers_close(&w.site.servers);
+		signal_link_prune(w.link);			/* in work: it stays */
+		RUN_UNTIL(&w.loop, w.taken == 1u + (unsigned)i);
+		assert_int_equal(http_server_connections(w.server), 1);
+		signal_link_prune(w.link);
+		RUN_UNTIL(&w.loop, http_server_connections(w.server) == 0);
+		assert_true(servers_init(&w.site.servers, &(struct node_set){ 1, nodes }, SPAN_LIT("")));
+	}
+	close_world(&w);
+}
+
 static void stopping_tells_each_one_once(void **state)
 {
 	struct world w;
@@ -274,6 +302,7 @@ int main(void)
 		cmocka_unit_test(a_server_that_is_away_is_replaced_by_the_next),
 		cmocka_unit_test(without_any_server_nothing_is_taken),
 		cmocka_unit_test(what_waits_has_a_limit),
+		cmocka_unit_test(connections_to_a_server_that_is_no_more_are_let_go),
 		cmocka_unit_test(stopping_tells_each_one_once),
 		cmocka_unit_test(without_memory_it_is_told_at_once_and_the_lane_goes_on),
 	};
