@@ -233,6 +233,24 @@ static void a_pair_is_found_in_chunks_that_nobody_has_leased(void **state)
 	port_pool_free(p);
 }
 
+static void a_pair_is_found_in_an_idle_chunk_when_single_ports_are_plenty(void **state)
+{
+	enum { CHUNKS = 40, FIRST = 1024, END = FIRST + CHUNKS * PORT_CHUNK, IDLE = FIRST + 7 * PORT_CHUNK };
+	(void)state;
+	for (unsigned round = 0; round < 20; round++) {
+		struct port_pool *p = port_pool_new(FIRST, END - 1, 1);
+		uint16_t port;
+		while (port_pool_take(p, 0, RELAY_ANY_PORT, 0) != 0)
+			;
+		for (port = FIRST; port < END; port++)
+			if (port % 2 == 0 || (port >= IDLE && port < IDLE + PORT_CHUNK))
+				port_pool_give(p, port, PORT_USED, 0);
+		port = port_pool_take(p, 0, RELAY_EVEN_PORT_RESERVE, PORT_REST_MS);
+		assert_in_range(port, IDLE, IDLE + PORT_CHUNK - 2);
+		port_pool_free(p);
+	}
+}
+
 static void a_neighbour_that_another_program_holds_is_passed_over(void **state)
 {
 	struct bench *b = bench_new(21000, 21003);
@@ -250,6 +268,23 @@ static void a_neighbour_that_another_program_holds_is_passed_over(void **state)
 	}
 	close(fd);
 	assert_int_equal(used(b), 0);
+	bench_free(b);
+}
+
+static void only_the_port_that_is_held_by_another_rests_for_long(void **state)
+{
+	struct bench *b = bench_new(21000, 21001);
+	struct endpoint foreign = { loopback, 21001 };
+	struct sockaddr_storage sa;
+	socklen_t len = endpoint_to_sockaddr(&foreign, &sa);
+	int fd = socket(AF_INET, SOCK_DGRAM, 0);
+	struct relay r;
+	(void)state;
+	assert_int_equal(bind(fd, (struct sockaddr *)&sa, len), 0);
+	assert_int_equal(relay_sockets_open(&b->a, NULL, 4, RELAY_EVEN_PORT_RESERVE, &loopback, 0, &r), RELAY_NO_CAPACITY);
+	assert_int_equal(relay_sockets_open(&b->a, NULL, 4, RELAY_ANY_PORT, &loopback, PORT_REST_MS, &r), RELAY_OK);
+	assert_int_equal(r.bound.port, 21000);
+	close(fd);
 	bench_free(b);
 }
 
@@ -300,7 +335,9 @@ int main(void)
 		cmocka_unit_test(the_last_pair_of_the_range_is_found),
 		cmocka_unit_test(an_even_port_at_the_end_of_the_range_has_no_neighbour),
 		cmocka_unit_test(a_pair_is_found_in_chunks_that_nobody_has_leased),
+		cmocka_unit_test(a_pair_is_found_in_an_idle_chunk_when_single_ports_are_plenty),
 		cmocka_unit_test(a_neighbour_that_another_program_holds_is_passed_over),
+		cmocka_unit_test(only_the_port_that_is_held_by_another_rests_for_long),
 		cmocka_unit_test(descriptors_count_for_both),
 		cmocka_unit_test(no_memory_leaves_nothing_behind),
 	};
