@@ -181,41 +181,38 @@ void tls_engine_set_output(struct tls_engine *e, tls_output_fn *output, void *ct
 /* --- what went wrong ----------------------------------------------------------------------------------------- */
 
 /* RFC 8446 section 6.2 and RFC 5246; with what it usually means where the name does not say it. */
-static const char *alert_name(int alert)
-{
-	switch (alert) {
-	case 10: return "unexpected_message";
-	case 20: return "bad_record_mac";
-	case 22: return "record_overflow";
-	case 40: return "handshake_failure: no cipher or parameter in common";
-	case 42: return "bad_certificate";
-	case 43: return "unsupported_certificate";
-	case 44: return "certificate_revoked";
-	case 45: return "certificate_expired";
-	case 46: return "certificate_unknown: it does not accept the certificate";
-	case 47: return "illegal_parameter";
-	case 48: return "unknown_ca: it does not trust the certificate's issuer, or misses an intermediate certificate";
-	case 49: return "access_denied";
-	case 50: return "decode_error";
-	case 51: return "decrypt_error";
-	case 70: return "protocol_version: no version in common";
-	case 71: return "insufficient_security";
-	case 80: return "internal_error";
-	case 86: return "inappropriate_fallback";
-	case 90: return "user_canceled";
-	case 109: return "missing_extension";
-	case 112: return "unrecognized_name";
-	case 116: return "certificate_required";
-	case 120: return "no_application_protocol: no ALPN protocol in common";
-	default: return "unknown";
-	}
-}
+static const char *const alert_names[] = {
+	[10] = "unexpected_message",
+	[20] = "bad_record_mac",
+	[22] = "record_overflow",
+	[40] = "handshake_failure: no cipher or parameter in common",
+	[42] = "bad_certificate",
+	[43] = "unsupported_certificate",
+	[44] = "certificate_revoked",
+	[45] = "certificate_expired",
+	[46] = "certificate_unknown: it does not accept the certificate",
+	[47] = "illegal_parameter",
+	[48] = "unknown_ca: it does not trust the certificate's issuer, or misses an intermediate certificate",
+	[49] = "access_denied",
+	[50] = "decode_error",
+	[51] = "decrypt_error",
+	[70] = "protocol_version: no version in common",
+	[71] = "insufficient_security",
+	[80] = "internal_error",
+	[86] = "inappropriate_fallback",
+	[90] = "user_canceled",
+	[109] = "missing_extension",
+	[112] = "unrecognized_name",
+	[116] = "certificate_required",
+	[120] = "no_application_protocol: no ALPN protocol in common",
+};
 
 static void say_alert(struct tls_engine *e)
 {
-	int alert = mbed_alert(&e->ssl);
+	size_t alert = mbed_alert(&e->ssl);
+	const char *name = alert < sizeof(alert_names) / sizeof(alert_names[0]) ? alert_names[alert] : NULL;
 
-	snprintf(e->why, sizeof e->why, "the peer refused: alert %d, %s", alert, alert_name(alert));
+	snprintf(e->why, sizeof e->why, "the peer refused: alert %zu, %s", alert, name != NULL ? name : "unknown");
 }
 
 static void say_unverified(struct tls_engine *e, uint32_t flags)

@@ -195,9 +195,9 @@ bool mbed_past_hello(const mbedtls_ssl_context *ssl)
 	return ssl->state > MBEDTLS_SSL_CLIENT_HELLO && ssl->state != MBEDTLS_SSL_SERVER_HELLO_VERIFY_REQUEST_SENT;
 }
 
-int mbed_alert(const mbedtls_ssl_context *ssl)
+uint8_t mbed_alert(const mbedtls_ssl_context *ssl)
 {
-	return ssl->in_msg != NULL ? ssl->in_msg[1] : -1;
+	return ssl->in_msg[1];
 }
 
 bool mbed_is_session_ticket(int error)

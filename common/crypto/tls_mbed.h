@@ -24,7 +24,7 @@ void mbed_conf_strict(mbedtls_ssl_config *conf);
 void mbed_conf_keep_tickets(mbedtls_ssl_config *conf);	/* of a client */
 
 bool mbed_past_hello(const mbedtls_ssl_context *ssl);	/* a server that has accepted a ClientHello */
-int mbed_alert(const mbedtls_ssl_context *ssl);		/* the description of the fatal alert that was just received */
+uint8_t mbed_alert(const mbedtls_ssl_context *ssl);		/* the description of the fatal alert that was just received */
 bool mbed_is_session_ticket(int error);			/* nothing but news of TLS 1.3 */
 
 #endif
