@@ -1,19 +1,25 @@
 // Two people, two browsers, one suite: the stories of a call.
 import assert from 'node:assert/strict';
-import {Suite, chromium, enter, notice, openPage, pair, remoteFrame, tell} from './lib.mjs';
+import {Suite, certificate, chromium, enter, notice, openPage, pair, remoteFrame, tell} from './lib.mjs';
 
 const TURND_ADMIN = 9641;
 
-const suite = await Suite.start();
+const TURN = 'turn:127.0.0.1:3478?transport=udp,turn:127.0.0.1:3478?transport=tcp';
+const TURNS = 'turns:localhost:5349?transport=tcp';
+
+const identity = certificate();
+const suite = await Suite.start({TURND_CERT: identity.crt, TURND_PKEY: identity.key, TURND_TURN_URI: `${TURN},${TURNS}`});
 const alices = await chromium(), bobs = await chromium();
 let rooms = 0;
 
 // Alice and Bob in one fresh room, both seeing each other.
-async function call(t, query = '') {
+async function call(t, query = '', prepare = async () => {}) {
   const url = `${suite.url}/r/browser-${process.pid}-${rooms++}${query}`;
   const alice = await openPage(alices), bob = await openPage(bobs);
   t.atEnd(() => alice.close());
   t.atEnd(() => bob.close());
+  await prepare(alice);
+  await prepare(bob);
   await enter(alice, url);
   await alice.waitForSelector('#share:not([hidden])');
   const began = Date.now();
@@ -38,17 +44,42 @@ async function two_pages_call_each_other(t) {
   console.log(`     from opening the second page to its first remote frame: ${Math.round(ms)} ms`);
 }
 
-async function media_goes_through_our_relay_when_no_other_way_is_allowed(t) {
-  const before = await suite.metric(TURND_ADMIN, 'turnd_allocations_total');
-  const {alice, bob, ms} = await call(t, '?it=relay');
+// From here on the page knows our TLS server and no other.
+async function only_turns(page) {
+  await page.evaluateOnNewDocument(() => {
+    window.RTCPeerConnection = new Proxy(window.RTCPeerConnection, {
+      construct(target, [config, ...rest]) {
+        const iceServers = config.iceServers.map((s) => ({...s, urls: [s.urls].flat().filter((u) => u.startsWith('turns:'))}))
+            .filter((s) => s.urls.length > 0);
+        return new target({...config, iceServers}, ...rest);
+      },
+    });
+  });
+}
+
+async function relayed_over(t, protocol, ...how) {
+  const before = await suite.metric(TURND_ADMIN, 'turnd_allocations_total', protocol);
+  const {alice, bob, ms} = await call(t, ...how);
   await still_running(alice, bob);
   for (const page of [alice, bob]) {
     const p = await pair(page);
     assert.equal(p.local, 'relay');
-    assert.equal(p.protocol, 'udp');
+    assert.equal(p.protocol, protocol);
   }
-  assert.ok(await suite.metric(TURND_ADMIN, 'turnd_allocations_total') >= before + 2);
-  console.log(`     relayed, from opening the second page to its first remote frame: ${Math.round(ms)} ms`);
+  assert.ok(await suite.metric(TURND_ADMIN, 'turnd_allocations_total', protocol) >= before + 2);
+  console.log(`     relayed over ${protocol}, from opening the second page to its first remote frame: ${Math.round(ms)} ms`);
+}
+
+async function media_goes_through_our_relay_when_no_other_way_is_allowed(t) {
+  await relayed_over(t, 'udp', '?it=relay&tt=udp');
+}
+
+async function media_goes_through_our_relay_over_tcp(t) {
+  await relayed_over(t, 'tcp', '?it=relay&tt=tcp');
+}
+
+async function media_goes_through_our_relay_over_tls(t) {
+  await relayed_over(t, 'tls', '?it=relay', only_turns);
 }
 
 async function the_landing_page_leads_into_a_room(t) {
@@ -158,6 +189,8 @@ async function text_from_outside_stays_text(t) {
 await tell([
   two_pages_call_each_other,
   media_goes_through_our_relay_when_no_other_way_is_allowed,
+  media_goes_through_our_relay_over_tcp,
+  media_goes_through_our_relay_over_tls,
   the_landing_page_leads_into_a_room,
   a_third_is_told_that_the_room_is_full,
   either_side_may_reload,
@@ -168,4 +201,4 @@ await tell([
   a_page_calls_itself_in_a_loopback_room,
   a_lost_websocket_is_said_and_opened_again,
   text_from_outside_stays_text,
-], [() => alices.close(), () => bobs.close(), () => suite.stop()]);
+], [() => alices.close(), () => bobs.close(), () => suite.stop(), () => identity.remove()]);

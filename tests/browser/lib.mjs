@@ -1,5 +1,5 @@
 // What browser tests are made of: the suite, browsers, pages, and a teller of tests.
-import {spawn} from 'node:child_process';
+import {execFileSync, spawn} from 'node:child_process';
 import {mkdtempSync, readFileSync, rmSync} from 'node:fs';
 import {tmpdir} from 'node:os';
 import {dirname, join} from 'node:path';
@@ -49,7 +49,17 @@ export class Suite {
   }
 }
 
+// A key and a certificate for localhost: {crt, key, remove()}. Browsers of ours take any.
+export function certificate() {
+  const dir = mkdtempSync(join(tmpdir(), 'cert-'));
+  const crt = join(dir, 'crt'), key = join(dir, 'key');
+  execFileSync('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-keyout', key,
+    '-out', crt, '-days', '2', '-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost'], {stdio: 'ignore'});
+  return {crt, key, remove: async () => rmSync(dir, {recursive: true, force: true})};
+}
+
 const FLAGS = [
+  '--ignore-certificate-errors',
   '--no-sandbox', '--use-fake-ui-for-media-stream', '--autoplay-policy=no-user-gesture-required', '--disable-quic',
   '--disable-background-networking', '--disable-component-update', '--disable-sync', '--no-first-run', '--disable-gpu',
   '--disable-background-timer-throttling', '--disable-renderer-backgrounding', '--disable-backgrounding-occluded-windows',
