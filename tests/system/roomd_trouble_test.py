@@ -30,6 +30,9 @@ def a_bad_configuration_is_named_and_nothing_starts(_s):
         (["--listening-ip=0.0.0.0"], ("public-url", "must be given")),
         (["--no-such-option"], ("no-such-option",)),
         (["--redis=http://x"], ("redis",)),
+        (["--zone=a b"], ("zone", "a b", "letters")),
+        (["--realm=" + "r" * 128], ("realm", "127")),
+        (["--secret-rotation=1h", "--credential-lifetime=24h"], ("secret-rotation", "too short")),
         (["--web-root=/does/not/exist"], ("/does/not/exist",)),
     ):
         status, said = ends("--listening-port=0", *args)
