@@ -42,7 +42,11 @@ size_t turn_secret_write(const struct turn_secret *s, char out[TURN_SECRET_VALUE
 
 static bool newer(const struct turn_secret *a, const struct turn_secret *b)
 {
-	return a->created != b->created ? a->created > b->created : strcmp(a->id, b->id) < 0;
+	if (a->created != b->created)
+		return a->created > b->created;
+	if (a->activate_at != b->activate_at)	/* made in the same second: the first of a fleet is active at once */
+		return a->activate_at > b->activate_at;
+	return strcmp(a->id, b->id) < 0;
 }
 
 void turn_secrets_add(struct turn_secrets *set, const struct turn_secret *s)

@@ -95,7 +95,10 @@ def a_key_for_sha256_is_of_the_same_texts(s):
 
 
 def a_terminal_does_not_show_the_password(s):
-    child, terminal = pty.fork()
+    try:
+        child, terminal = pty.fork()
+    except OSError as e:        # a chroot without /dev/pts
+        raise Skip(f"no terminal to be had: {e}") from None
     if child == 0:
         os.execv(BUILD / "bin" / "turnd", ["turnd", "key", "-u", "alice", "-r", "example.org"])
     shown, typed = b"", False

@@ -98,6 +98,18 @@ static void a_new_secret_mints_only_once_it_is_active(void **state)
 	assert_string_equal(turn_secrets_minting(&set, 210)->id, "new");
 }
 
+static void of_two_made_in_one_second_the_later_active_is_the_newer(void **state)
+{
+	(void)state;
+	for (int swap = 0; swap < 2; swap++) {
+		struct turn_secrets set = { .n = 0 };
+		struct turn_secret old = secret(swap ? "a" : "b", 100, 100, 0), fresh = secret(swap ? "b" : "a", 100, 110, 0);
+		turn_secrets_add(&set, &old);
+		turn_secrets_add(&set, &fresh);
+		assert_string_equal(set.v[0].id, fresh.id);
+	}
+}
+
 static void a_retired_one_is_dropped_and_mints_nothing(void **state)
 {
 	struct turn_secrets set = { .n = 0 }, before;
@@ -126,6 +138,7 @@ int main(void)
 		cmocka_unit_test(only_the_exact_form_is_a_secret),
 		cmocka_unit_test(the_newest_stands_first_and_of_nine_the_oldest_goes),
 		cmocka_unit_test(a_new_secret_mints_only_once_it_is_active),
+		cmocka_unit_test(of_two_made_in_one_second_the_later_active_is_the_newer),
 		cmocka_unit_test(a_retired_one_is_dropped_and_mints_nothing),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
