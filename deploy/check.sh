@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs the test tools and runs every test. The last line counts; the exit status is 0 if none failed.
 #
-#   sh deploy/check.sh            under 15 minutes on two cores
+#   sh deploy/check.sh            about a quarter of an hour on two cores
 #   sh deploy/check.sh --long     adds what takes long: fuzzing for minutes, the relay under load
 #
 # What cannot run on this machine says "SKIP reason".
@@ -63,7 +63,7 @@ step "clang builds without a warning" no_warning CC=clang OUT=build/clang all
 step "unit tests under ASan and UBSan" make -s -j"$(jobs)" MODE=asan unit
 step "system tests under ASan and UBSan" make -s -j"$(jobs)" MODE=asan system
 step "what has threads, under TSan" make -s -j"$(jobs)" MODE=tsan unit T="turnd/io common/net"
-step "turnd's system tests under TSan" make -s -j"$(jobs)" MODE=tsan system T=turnd
+step "turnd over UDP under TSan" make -s -j"$(jobs)" MODE=tsan system T=turnd_test
 step "fuzzers build" make -s -j"$(jobs)" fuzz-build
 step "fuzzers, some seconds each" make -s fuzz SECONDS="$seconds"
 step "parsers are covered by their corpus" make -s fuzz-coverage

@@ -8,7 +8,7 @@
 #include "common/base/text.h"
 #include "roomd/page.h"
 
-static char public_url[] = "http://localhost:8080", other_url[] = "https://rooms.example.org", signal[] = "ws://localhost:8089",
+static char public_url[] = "http://localhost:8080", other_url[] = "https://rooms.example.org", signal_url[] = "ws://localhost:8089",
 	other_signal[] = "wss://s.example.org http://10.0.0.1:1", turn[] = "turn:h?transport=udp", secret[] = "s", key[] = "k";
 
 static void no_complaint(void *ctx, const char *option, size_t i, const char *value, const char *sentence)
@@ -19,7 +19,7 @@ static void no_complaint(void *ctx, const char *option, size_t i, const char *va
 
 static const struct site *the_site(void)
 {
-	static char *urls[] = { public_url, other_url }, *signals[] = { signal, other_signal }, *turns[] = { turn }, *keys[] = { key };
+	static char *urls[] = { public_url, other_url }, *signals[] = { signal_url, other_signal }, *turns[] = { turn }, *keys[] = { key };
 	static struct site_options options = {
 		.public_url = { urls, 2 }, .signal_server = { signals, 2 }, .turn_server = { turns, 1 }, .api_key = { keys, 1 },
 		.static_auth_secret = secret, .credential_lifetime = HOURS(1),

@@ -1,4 +1,4 @@
-/* covers: turnd/wire/stun.c turnd/wire/stun_attr.c turnd/wire/stun_build.c turnd/wire/channel_data.c */
+/* covers: turnd/wire/stun.c turnd/wire/stun_attr.c turnd/wire/channel_data.c */
 #include "common/base/reader.h"
 #include "turnd/wire/channel_data.h"
 #include "turnd/wire/stun.h"
